@@ -1,0 +1,159 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The settings of every Swift target: explicit existentials, explicit imports, warnings are errors.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A Swift module in the folder `Sources/<path>`.
+func module(
+    _ name: String, at path: String, uses: [Target.Dependency], exclude: [String] = []
+) -> Target {
+    .target(
+        name: name, dependencies: uses, path: "Sources/\(path)", exclude: exclude,
+        swiftSettings: strict)
+}
+
+/// The tests of one module, in `Tests/<path>`. All of them may use `TestSupport`.
+func tests(_ name: String, at path: String, uses: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: uses + ["TestSupport"], path: "Tests/\(path)",
+        swiftSettings: strict)
+}
+
+/// A control-plane domain and its tests. A domain never lists another domain.
+func domain(_ name: String, uses libraries: [Target.Dependency]) -> [Target] {
+    [
+        module(
+            name, at: "ControlPlane/Domains/\(name)", uses: ["SharedModels", "Platform"] + libraries,
+            exclude: ["README.md"]),
+        tests(
+            "\(name)Tests", at: "ControlPlane/\(name)Tests",
+            uses: [.target(name: name), "SharedModels", "Platform"] + libraries),
+    ]
+}
+
+/// An executable in the folder `Sources/<path>`.
+func executable(_ name: String, at path: String, uses: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: uses, path: "Sources/\(path)", swiftSettings: strict)
+}
+
+/// A C library of the distribution, found through pkg-config.
+func system(_ name: String, at path: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(
+        name: name, path: "Sources/\(path)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let vocabulary: [Target] = [
+    module("SharedModels", at: "SharedModels", uses: []),
+    tests("SharedModelsTests", at: "SharedModelsTests", uses: ["SharedModels"]),
+]
+
+let platform: [Target] = [
+    .target(
+        name: "CLinux", path: "Sources/Platform/CLinux", cSettings: [.define("_GNU_SOURCE")]),
+    module("Platform", at: "Platform/Platform", uses: ["CLinux", "SharedModels"]),
+    system(
+        "CMosquitto", at: "Platform/CMosquitto", pkgConfig: "libmosquitto",
+        apt: "libmosquitto-dev"),
+    module("MQTT", at: "Platform/MQTT", uses: ["CMosquitto", "CLinux", "Platform", "SharedModels"]),
+    .target(
+        name: "COpenSSL", path: "Sources/Platform/COpenSSL",
+        linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+    .target(
+        name: "CSodium", path: "Sources/Platform/CSodium",
+        linkerSettings: [.linkedLibrary("sodium")]),
+    module("Crypto", at: "Platform/Crypto", uses: ["COpenSSL", "CSodium", "Platform"]),
+    tests("PlatformTests", at: "PlatformTests", uses: ["Platform", "CLinux", "SharedModels"]),
+    tests("MQTTTests", at: "MQTTTests", uses: ["MQTT", "Platform", "SharedModels"]),
+    tests("CryptoTests", at: "CryptoTests", uses: ["Crypto", "Platform"]),
+]
+
+let libraries: [Target] = [
+    system(
+        "CPostgres", at: "ControlPlane/Libraries/CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
+    module(
+        "Postgres", at: "ControlPlane/Libraries/Postgres",
+        uses: ["CPostgres", "CLinux", "Platform", "SharedModels"]),
+    .target(
+        name: "CBeast", path: "Sources/ControlPlane/Libraries/CBeast",
+        linkerSettings: [.linkedLibrary("stdc++")]),
+    .target(
+        name: "CWslay", path: "Sources/ControlPlane/Libraries/CWslay",
+        linkerSettings: [.linkedLibrary("wslay")]),
+    module(
+        "HTTP", at: "ControlPlane/Libraries/HTTP",
+        uses: ["CBeast", "CWslay", "CLinux", "Platform", "Crypto", "SharedModels"]),
+    tests(
+        "PostgresTests", at: "LibrariesTests/PostgresTests",
+        uses: ["Postgres", "Platform", "SharedModels"]),
+    tests(
+        "HTTPTests", at: "LibrariesTests/HTTPTests",
+        uses: ["HTTP", "Platform", "Crypto", "SharedModels"]),
+]
+
+let controlPlane: [Target] =
+    domain("Accounts", uses: ["Postgres", "HTTP", "Crypto"])
+    + domain("Devices", uses: ["Postgres", "HTTP", "MQTT", "Crypto"])
+    + domain("Rules", uses: ["Postgres", "HTTP"])
+    + domain("Live", uses: ["Postgres", "HTTP", "CDeflate"])
+    + [
+        .target(
+            name: "CDeflate", path: "Sources/ControlPlane/Libraries/CDeflate",
+            linkerSettings: [.linkedLibrary("z")]),
+        .target(
+            name: "CSchema", path: "Sources/ControlPlane/Database/CSchema",
+            cSettings: [.unsafeFlags(["-std=c2x"])]),
+        .target(
+            name: "CWeb", path: "Sources/ControlPlane/Web/CWeb",
+            cSettings: [.unsafeFlags(["-std=c2x"])]),
+        executable(
+            "cuelight", at: "ControlPlane/App",
+            uses: [
+                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "CSchema", "CWeb",
+                "CLinux", "Accounts", "Devices", "Rules", "Live",
+            ]),
+    ]
+
+let edge: [Target] = [
+    .target(name: "FirmwareCore", path: "Sources/Firmware/Core", sources: ["src"],
+        publicHeadersPath: "src"),
+    system("CSQLite", at: "EdgeAgent/CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+    module(
+        "Hardware", at: "EdgeAgent/Hardware",
+        uses: ["FirmwareCore", "CLinux", "Platform", "SharedModels"]),
+    module(
+        "Agent", at: "EdgeAgent/Agent",
+        uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "Platform", "SharedModels"]),
+    executable(
+        "cuelight-agent", at: "EdgeAgent/App",
+        uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
+    tests(
+        "EdgeAgentTests", at: "EdgeAgentTests",
+        uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
+    tests("FirmwareTests", at: "FirmwareTests", uses: ["FirmwareCore", "Hardware", "SharedModels"]),
+]
+
+let wholes: [Target] = [
+    .target(
+        name: "TestSupport", dependencies: ["CLinux", "Platform", "Postgres", "MQTT", "SharedModels"],
+        path: "Tests/Support", swiftSettings: strict),
+    tests("TidyTests", at: "TidyTests", uses: []),
+    tests("SystemTests", at: "SystemTests", uses: ["Platform", "SharedModels"]),
+    executable(
+        "cuelight-bench", at: "Bench",
+        uses: [
+            "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Rules", "Live",
+            "CLinux",
+        ]),
+]
+
+let package = Package(
+    name: "Cuelight",
+    targets: vocabulary + platform + libraries + controlPlane + edge + wholes,
+    swiftLanguageModes: [.v6], cLanguageStandard: .c11, cxxLanguageStandard: .cxx17)

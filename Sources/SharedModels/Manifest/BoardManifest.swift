@@ -1,0 +1,119 @@
+/// What a board says of itself: the JSON it keeps in program memory (docs/link.md).
+package struct BoardManifest: Hashable, Sendable, Codable {
+    /// The link protocol's version; 1.
+    package let linkVersion: Int
+    /// The board profile's name: `uno`, `host`, …
+    package let board: String
+    package let firmware: String
+    /// The firmware's build hash, 8 hex digits.
+    package let build: String
+    /// Bytes the board can take in without reading, at most 60 on an AVR.
+    package let receiveWindowBytes: Int
+    /// At most `channelsMax`, with distinct ids and names.
+    package let channels: [Channel]
+
+    package static let channelsMax = 32
+    package static let sizeMaxBytes = 4096
+
+    package init(
+        linkVersion: Int, board: String, firmware: String, build: String, receiveWindowBytes: Int,
+        channels: [Channel]
+    ) {
+        self.linkVersion = linkVersion
+        self.board = board
+        self.firmware = firmware
+        self.build = build
+        self.receiveWindowBytes = receiveWindowBytes
+        self.channels = channels
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case linkVersion = "protocol", board, firmware, build, receiveWindowBytes = "rx_window"
+        case channels
+    }
+
+    /// The channel of that name, if there is one.
+    package func channel(named name: String) -> Channel? {
+        channels.first { $0.name == name }
+    }
+}
+
+/// One output or input of a board, with the limits that its firmware enforces.
+package struct Channel: Hashable, Sendable, Codable {
+    package enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
+        case relay, servo, motor, buzzer, strip, button
+
+        package var isOutput: Bool { self != .button }
+    }
+
+    /// What becomes of a command whose end is unknown after a crash.
+    package enum Delivery: String, Hashable, Sendable, Codable, CaseIterable {
+        /// Motion: rather not at all than twice.
+        case atMostOnce = "at_most_once"
+        /// Set-state: rather twice than not at all.
+        case atLeastOnce = "at_least_once"
+    }
+
+    package let id: UInt8
+    /// 1 to 24 characters of `[a-z0-9_]`, unlike any other of the board.
+    package let name: String
+    package let kind: Kind
+    package let pin: Int
+    /// Longest time on without a fresh command, milliseconds; 0 for an input.
+    package let onMaxMilliseconds: Int
+    /// Shortest pause between off and the next on, milliseconds.
+    package let pauseMinMilliseconds: Int
+    package let delivery: Delivery
+    /// True if the board hears nothing while it executes (strip shows): the agent then sends
+    /// nothing until the ACK, heartbeats included.
+    package let isQuiet: Bool
+    /// Servo: the range of angles, hundredths of a degree.
+    package let angleMinCentidegrees: Int?
+    package let angleMaxCentidegrees: Int?
+    /// Strip: how many pixels.
+    package let pixels: Int?
+
+    package init(
+        id: UInt8, name: String, kind: Kind, pin: Int, onMaxMilliseconds: Int = 0,
+        pauseMinMilliseconds: Int = 0, delivery: Delivery = .atMostOnce, isQuiet: Bool = false,
+        angleMinCentidegrees: Int? = nil, angleMaxCentidegrees: Int? = nil, pixels: Int? = nil
+    ) {
+        self.id = id
+        self.name = name
+        self.kind = kind
+        self.pin = pin
+        self.onMaxMilliseconds = onMaxMilliseconds
+        self.pauseMinMilliseconds = pauseMinMilliseconds
+        self.delivery = delivery
+        self.isQuiet = isQuiet
+        self.angleMinCentidegrees = angleMinCentidegrees
+        self.angleMaxCentidegrees = angleMaxCentidegrees
+        self.pixels = pixels
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, name, kind, pin, onMaxMilliseconds = "max_on_ms"
+        case pauseMinMilliseconds = "min_pause_ms", delivery, isQuiet = "quiet"
+        case angleMinCentidegrees = "min_cdeg", angleMaxCentidegrees = "max_cdeg", pixels
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try values.decode(UInt8.self, forKey: .id),
+            name: try values.decode(String.self, forKey: .name),
+            kind: try values.decode(Kind.self, forKey: .kind),
+            pin: try values.decode(Int.self, forKey: .pin),
+            onMaxMilliseconds: try values.decodeIfPresent(Int.self, forKey: .onMaxMilliseconds)
+                ?? 0,
+            pauseMinMilliseconds: try values.decodeIfPresent(
+                Int.self, forKey: .pauseMinMilliseconds) ?? 0,
+            delivery: try values.decodeIfPresent(Delivery.self, forKey: .delivery) ?? .atMostOnce,
+            isQuiet: try values.decodeIfPresent(Bool.self, forKey: .isQuiet) ?? false,
+            angleMinCentidegrees: try values.decodeIfPresent(
+                Int.self, forKey: .angleMinCentidegrees),
+            angleMaxCentidegrees: try values.decodeIfPresent(
+                Int.self, forKey: .angleMaxCentidegrees),
+            pixels: try values.decodeIfPresent(Int.self, forKey: .pixels))
+    }
+}

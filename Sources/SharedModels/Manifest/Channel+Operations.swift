@@ -1,0 +1,21 @@
+extension Channel {
+    /// Why the channel cannot do `operation`, as a sentence for people; nil if it can.
+    package func refusal(of operation: Operation) -> String? {
+        switch (kind, operation) {
+        case (.button, _): return "\(name) is an input"
+        case (_, .off), (.relay, .set), (.relay, .pulse), (.motor, .drive), (.buzzer, .tone): break
+        case (.servo, .target(let angle, _)):
+            let range = (angleMinCentidegrees ?? 0)...max(
+                angleMinCentidegrees ?? 0, angleMaxCentidegrees ?? 36_000)
+            guard range.contains(angle) else {
+                return "\(name) turns from \(range.lowerBound) to \(range.upperBound) centidegrees"
+            }
+        case (.strip, .fill(_, let first, let count, _)):
+            guard let pixels, first + max(count, 1) <= pixels else {
+                return "\(name) has \(pixels ?? 0) pixels"
+            }
+        default: return "a \(kind.rawValue) cannot do \"\(operation.type)\""
+        }
+        return operation.problem
+    }
+}
