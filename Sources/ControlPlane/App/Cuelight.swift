@@ -1,0 +1,4 @@
+@main
+struct Cuelight {
+    static func main() async throws {}
+}

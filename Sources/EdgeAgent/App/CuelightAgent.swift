@@ -1,0 +1,4 @@
+@main
+struct CuelightAgent {
+    static func main() async throws {}
+}

@@ -1,0 +1,210 @@
+// Linux calls that Swift's Glibc module does not export.
+#include "cue_linux.h"
+
+#include <errno.h>        // errno
+#include <fcntl.h>        // open
+#include <grp.h>          // setgroups
+#include <signal.h>       // sigset_t
+#include <stdio.h>        // fopen
+#include <sys/epoll.h>    // epoll_*
+#include <sys/eventfd.h>  // eventfd
+#include <sys/prctl.h>    // prctl
+#include <sys/signalfd.h> // signalfd
+#include <sys/socket.h>   // accept4
+#include <sys/syscall.h>  // SYS_close_range
+#include <sys/wait.h>     // waitpid
+#include <time.h>         // clock_gettime
+#include <unistd.h>       // fork, close, read, write
+
+enum { EVENTS_MAX = 256 };
+
+int cue_epoll_open(void) {
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int control(int epoll, int operation, int fd, uint32_t interest, int edge, uint64_t data) {
+    struct epoll_event event = {.events = EPOLLRDHUP, .data = {.u64 = data}};
+    if (interest & CUE_READABLE)
+        event.events |= EPOLLIN;
+    if (interest & CUE_WRITABLE)
+        event.events |= EPOLLOUT;
+    if (edge)
+        event.events |= EPOLLET;
+    return epoll_ctl(epoll, operation, fd, &event) == 0 ? 0 : -errno;
+}
+
+int cue_epoll_add(int epoll, int fd, uint32_t interest, int edge_triggered, uint64_t data) {
+    return control(epoll, EPOLL_CTL_ADD, fd, interest, edge_triggered, data);
+}
+
+int cue_epoll_change(int epoll, int fd, uint32_t interest, int edge_triggered, uint64_t data) {
+    return control(epoll, EPOLL_CTL_MOD, fd, interest, edge_triggered, data);
+}
+
+int cue_epoll_remove(int epoll, int fd) {
+    return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) == 0 ? 0 : -errno;
+}
+
+int cue_epoll_wait(int epoll, cue_epoll_event_t *events, int capacity, int64_t timeout_ns) {
+    struct epoll_event raw[EVENTS_MAX];
+    struct timespec wait = {.tv_sec = (time_t)(timeout_ns / 1000000000),
+                            .tv_nsec = (long)(timeout_ns % 1000000000)};
+    if (capacity > EVENTS_MAX)
+        capacity = EVENTS_MAX;
+    int count = epoll_pwait2(epoll, raw, capacity, timeout_ns < 0 ? NULL : &wait, NULL);
+    if (count < 0)
+        return errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < count; i++) {
+        uint32_t seen = raw[i].events;
+        events[i].data = raw[i].data.u64;
+        events[i].events = ((seen & EPOLLIN) ? CUE_READABLE : 0u) |
+                           ((seen & EPOLLOUT) ? CUE_WRITABLE : 0u) |
+                           ((seen & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) ? CUE_HANGUP : 0u);
+    }
+    return count;
+}
+
+int cue_eventfd_open(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+void cue_eventfd_signal(int fd) {
+    uint64_t one = 1;
+    ssize_t ignored = write(fd, &one, sizeof one); // full means already signalled
+    (void)ignored;
+}
+
+void cue_eventfd_drain(int fd) {
+    uint64_t count;
+    ssize_t ignored = read(fd, &count, sizeof count); // empty means already drained
+    (void)ignored;
+}
+
+int64_t cue_monotonic_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t cue_unix_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t cue_cpu_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int cue_accept(int listener) {
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int cue_die_with_parent(int signal) {
+    return prctl(PR_SET_PDEATHSIG, signal) == 0 ? 0 : -errno;
+}
+
+int cue_signalfd_open(const int *signals, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < count; i++)
+        sigaddset(&set, signals[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -errno;
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int cue_signalfd_read(int fd) {
+    struct signalfd_siginfo info;
+    return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+int64_t cue_resident_bytes(void) {
+    long long total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return 0;
+    int fields = fscanf(file, "%lld %lld", &total, &resident);
+    fclose(file);
+    return fields == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
+}
+
+// Puts `fd` (or /dev/null) at descriptor `target` of the child.
+static int place(int fd, int target) {
+    if (fd < 0) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null < 0)
+            return -1;
+        int placed = dup2(null, target);
+        if (null != target)
+            close(null);
+        return placed;
+    }
+    return dup2(fd, target);
+}
+
+// Moves `fd` above the standard descriptors, so that placing one cannot overwrite another.
+static int lift(int fd) {
+    return fd >= 0 && fd <= 2 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : fd;
+}
+
+int cue_spawn(const char *path, char *const argv[], char *const envp[], int stdin_fd,
+              int stdout_fd, int stderr_fd, const char *directory, int64_t uid, int64_t gid,
+              int own_group, int death_signal) {
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) != 0)
+        return -errno;
+    pid_t parent = getpid();
+    pid_t child = fork();
+    if (child < 0) {
+        int error = errno;
+        close(report[0]);
+        close(report[1]);
+        return -error;
+    }
+    if (child == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        signal(SIGPIPE, SIG_DFL);
+        int out = lift(report[1]);
+        stdin_fd = lift(stdin_fd);
+        stdout_fd = lift(stdout_fd);
+        stderr_fd = lift(stderr_fd);
+        int failed = (own_group && setpgid(0, 0) != 0) || place(stdin_fd, 0) < 0 ||
+                     place(stdout_fd, 1) < 0 || place(stderr_fd, 2) < 0 ||
+                     (directory != NULL && chdir(directory) != 0);
+        if (!failed && uid >= 0)
+            failed = setgroups(0, NULL) != 0 || setgid((gid_t)gid) != 0 || setuid((uid_t)uid) != 0;
+        // After the change of user, which would clear it.
+        if (!failed && death_signal != 0)
+            failed = prctl(PR_SET_PDEATHSIG, death_signal) != 0 || getppid() != parent;
+        if (!failed) {
+            // Everything else is closed at exec, also what others forgot to mark.
+            syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+            execve(path, argv, envp);
+        }
+        int error = errno;
+        ssize_t ignored = write(out, &error, sizeof error);
+        (void)ignored;
+        _exit(127);
+    }
+    close(report[1]);
+    int error = 0;
+    ssize_t size;
+    do {
+        size = read(report[0], &error, sizeof error);
+    } while (size < 0 && errno == EINTR);
+    close(report[0]);
+    if (size == (ssize_t)sizeof error) {
+        waitpid(child, NULL, 0);
+        return -error;
+    }
+    return child;
+}
