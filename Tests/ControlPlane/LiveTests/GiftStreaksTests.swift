@@ -199,14 +199,14 @@ struct GiftStreaksTests {
 struct RecordedStreaksTests {
     private func key(_ row: Recordings.GiftRow) -> GiftStreaks.Key {
         GiftStreaks.Key(
-            roomID: Int64(row.room.dropFirst(5)) ?? 0, viewerID: "v", giftID: row.gift_id,
+            roomID: Int64(row.room.dropFirst(5)) ?? 0, viewerID: "v", giftID: row.giftID,
             groupID: row.frame.groupID)
     }
 
     private func feed(_ rows: [Recordings.GiftRow], into feed: inout Feed, connectedAt: Int64 = 0) {
         for row in rows {
             feed.add(
-                row.frame, room: key(row).roomID, createdAt: row.create_time,
+                row.frame, room: key(row).roomID, createdAt: row.createTime,
                 connectedAt: connectedAt)
         }
     }
@@ -216,7 +216,7 @@ struct RecordedStreaksTests {
     ) -> [GiftStreaks.Key: (count: Int, price: Int)] {
         var totals: [GiftStreaks.Key: (count: Int, price: Int)] = [:]
         for row in rows {
-            totals[key(row)] = (max(totals[key(row)]?.count ?? 0, row.repeat_count), row.diamonds)
+            totals[key(row)] = (max(totals[key(row)]?.count ?? 0, row.repeatCount), row.diamonds)
         }
         return totals
     }
@@ -241,7 +241,7 @@ struct RecordedStreaksTests {
         feed(rows, into: &fed)
         check(fed, rows)
         for (key, ends) in fed.ended { #expect(ends.count == 1, "\(key)") }
-        #expect(fed.ended.count == rows.filter { $0.repeat_end == 1 }.count)
+        #expect(fed.ended.count == rows.filter { $0.repeatEnd == 1 }.count)
     }
 
     @Test("in any order and with repeats", arguments: 1...60)
@@ -250,7 +250,7 @@ struct RecordedStreaksTests {
         var chance = SplitMix(seed: seed)
         var rows = recorded
         // Gifts without a group cannot be told from a repeat here; message ids do that.
-        for row in recorded where row.group_id != "0" && chance.below(3) == 0 { rows.append(row) }
+        for row in recorded where row.groupID != "0" && chance.below(3) == 0 { rows.append(row) }
         for index in rows.indices.reversed() {
             rows.swapAt(index, chance.below(index + 1))
         }
@@ -262,7 +262,7 @@ struct RecordedStreaksTests {
     @Test("cut at any point and joined again, nothing counts twice")
     func reconnect() throws {
         let rows = try Recordings.rows("gift-streaks.json", Recordings.GiftRow.self)
-            .filter { $0.group_id != "0" }.sorted { $0.create_time < $1.create_time }
+            .filter { $0.groupID != "0" }.sorted { $0.createTime < $1.createTime }
         for cut in rows.indices {
             // The same process: the server repeats ten frames, then goes on.
             var same = Feed()
@@ -282,7 +282,7 @@ struct RecordedStreaksTests {
             var before = Feed()
             feed(Array(rows[..<cut]), into: &before)
             var after = Feed()
-            feed(Array(rows[cut...]), into: &after, connectedAt: rows[cut].create_time)
+            feed(Array(rows[cut...]), into: &after, connectedAt: rows[cut].createTime)
             for (key, total) in expected(rows) {
                 let live = (before.liveCounts[key] ?? 0) + (after.liveCounts[key] ?? 0)
                 #expect(live <= total.count, "cut \(cut) \(key)")

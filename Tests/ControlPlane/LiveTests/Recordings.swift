@@ -40,22 +40,28 @@ enum Recordings {
 
     struct GiftRow: Decodable {
         let room: String
-        let group_id: String
-        let gift_id: Int64
+        let groupID: String
+        let giftID: Int64
         let gift: String
         let type: Int
         let combo: Bool
         let diamonds: Int
-        let repeat_count: Int
-        let fan_ticket_count: Int
-        let repeat_end: Int
-        let create_time: Int64
+        let repeatCount: Int
+        let fanTicketCount: Int
+        let repeatEnd: Int
+        let createTime: Int64
+
+        private enum CodingKeys: String, CodingKey {
+            case room, groupID = "group_id", giftID = "gift_id", gift, type, combo, diamonds
+            case repeatCount = "repeat_count", fanTicketCount = "fan_ticket_count"
+            case repeatEnd = "repeat_end", createTime = "create_time"
+        }
 
         var frame: GiftFrame {
             GiftFrame(
-                gift: .init(id: gift_id, name: gift, coins: diamonds), repeatCount: repeat_count,
-                addedCoins: fan_ticket_count, isEnd: repeat_end != 0,
-                groupID: Int64(group_id) ?? 0, isCombo: combo || type == 1 || repeat_count > 1)
+                gift: .init(id: giftID, name: gift, coins: diamonds), repeatCount: repeatCount,
+                addedCoins: fanTicketCount, isEnd: repeatEnd != 0,
+                groupID: Int64(groupID) ?? 0, isCombo: combo || type == 1 || repeatCount > 1)
         }
     }
 
@@ -63,7 +69,6 @@ enum Recordings {
         let room: String
         let count: Int
         let total: Int
-        let create_time: Int64
     }
 
     static func messages() throws -> [Message] {
