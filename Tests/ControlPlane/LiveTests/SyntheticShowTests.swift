@@ -19,7 +19,7 @@ struct SyntheticShowTests {
     }
 
     @Test("the demo capture in the repository is what the generator makes, byte for byte")
-    func goldenFile() throws {
+    func matchesGoldenFile() throws {
         let made = SyntheticShow.capture(Self.demo)
         if ProcessInfo.processInfo.environment["CUELIGHT_GOLDEN"] == "write" {
             try FileManager.default.createDirectory(

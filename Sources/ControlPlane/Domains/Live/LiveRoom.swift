@@ -73,11 +73,13 @@ package struct LiveRoom: ~Copyable, Sendable {
         frame bytes: UnsafeRawBufferPointer, now: Moment
     ) throws(WebcastError) -> Intake {
         var events: [LiveEvent] = []
+        // A message is seldom below a kilobyte, so this mostly avoids growing.
+        events.reserveCapacity(min(64, max(1, bytes.count >> 10)))
         let receipt = try decoder.decode(bytes) { item in
             guard case .message(let message, let isHistory) = item else { return }
             normaliser.add(message, isHistory: isHistory, now: now, to: &events)
         }
-        for event in events { note(event) }
+        note(events)
         return Intake(events: events, acknowledgement: receipt.acknowledgement)
     }
 
@@ -99,7 +101,7 @@ package struct LiveRoom: ~Copyable, Sendable {
     /// To be called about once a second: ends gift streaks that fell silent.
     package mutating func tick(now: Moment) -> [LiveEvent] {
         let events = normaliser.tick(now: now)
-        for event in events { note(event) }
+        note(events)
         return events
     }
 
@@ -117,14 +119,14 @@ package struct LiveRoom: ~Copyable, Sendable {
         }
         let event = normaliser.event(
             happening, viewer: viewer.bounded, sourceMessageID: id, source: .native, now: now)
-        note(event)
+        note([event])
         return event
     }
 
     /// Starts, pauses, resumes or ends the livestream by the streamer's own hand.
     package mutating func control(_ action: ControlAction, now: Moment) -> LiveEvent {
         let event = normaliser.event(.control(action), viewer: nil, source: .native, now: now)
-        note(event)
+        note([event])
         return event
     }
 
@@ -150,8 +152,13 @@ package struct LiveRoom: ~Copyable, Sendable {
         }
     }
 
-    private mutating func note(_ event: LiveEvent) {
-        recent.append(event)
+    private mutating func note(_ events: [LiveEvent]) {
+        guard !events.isEmpty else { return }
+        recent.append(events)
+        for index in events.indices { note(events[index]) }
+    }
+
+    private mutating func note(_ event: borrowing LiveEvent) {
         switch event.happening {
         case .viewers(let count): viewers = count
         case .like(let increment): likes = max(likes, increment.total)
@@ -185,25 +192,5 @@ extension Viewer {
             id: BoundedText.make(id, limit: LiveLimits.wordBytes),
             handle: BoundedText.make(handle, limit: LiveLimits.wordBytes),
             name: BoundedText.make(name, limit: LiveLimits.nameBytes), roles: roles)
-    }
-}
-
-/// The last events of a room; the oldest is dropped first.
-struct RecentEvents: Sendable {
-    private let capacity: Int
-    private var events: [LiveEvent] = []
-    private var oldest = 0
-
-    init(capacity: Int) { self.capacity = capacity }
-
-    var inOrder: [LiveEvent] { Array(events[oldest...] + events[..<oldest]) }
-
-    mutating func append(_ event: LiveEvent) {
-        if events.count < capacity {
-            events.append(event)
-        } else {
-            events[oldest] = event
-            oldest = oldest + 1 == capacity ? 0 : oldest + 1
-        }
     }
 }

@@ -154,11 +154,17 @@ struct SyntheticMessage: Sendable {
 
     private func picture(_ number: UInt32, _ name: String, _ writer: inout ProtobufWriter) {
         writer.message(number) {
-            for server in 1...3 {
+            // Like signed addresses, these hardly compress.
+            var chance = SplitMix(seed: UInt64(Gzip.checksum(Array(name.utf8))))
+            let file = String(chance.next(), radix: 16) + String(chance.next(), radix: 16)
+            for server in 1...4 {
+                let signature = String(chance.next(), radix: 36)
                 $0.text(
                     1,
-                    "https://p\(server).example.invalid/\(name)~tplv-resize:100:100.webp?"
-                        + "lk3s=a5d48078&nonce=48291&refresh_token=7d3f&x-expires=1700000000")
+                    "https://p\(server)-sign.example.invalid/obj/\(file)~tplv-resize:100:100.webp"
+                        + "?lk3s=a5d48078&nonce=\(chance.below(100_000))"
+                        + "&refresh_token=\(signature)&x-expires=1700000000&x-signature="
+                        + String(chance.next(), radix: 36) + "%3D")
             }
             $0.text(2, name)
             $0.text(5, "#7A5353")

@@ -22,6 +22,8 @@ package struct SyntheticShow: Sendable {
         /// Whether messages carry pictures and badges, and so are as large as real ones.
         package var isDetailed = false
         package var packing = Packing.alternating
+        /// Messages in each frame; 0 puts what happens within 200 milliseconds together.
+        package var messagesPerFrame = 0
 
         package init() {}
     }
@@ -192,13 +194,8 @@ package struct SyntheticShow: Sendable {
         var frames: [CapturedFrame] = []
         var index = 0
         while index < planned.count {
-            let first = planned[index]
-            var end = index
-            while end < planned.count, end - index < 20,
-                planned[end].offset < first.offset + Int64(Self.framesMicroseconds)
-            {
-                end += 1
-            }
+            var end = index + 1
+            while end < planned.count, belongs(end, toFrameFrom: index) { end += 1 }
             let number = Int64(frames.count + 1)
             frames.append(
                 CapturedFrame(
@@ -207,6 +204,12 @@ package struct SyntheticShow: Sendable {
             index = end
         }
         return frames
+    }
+
+    private func belongs(_ index: Int, toFrameFrom first: Int) -> Bool {
+        if script.messagesPerFrame > 0 { return index - first < script.messagesPerFrame }
+        let end = planned[first].offset + Int64(Self.framesMicroseconds)
+        return index - first < 20 && planned[index].offset < end
     }
 
     private func frame(_ envelopes: [[UInt8]], number: Int64) -> [UInt8] {

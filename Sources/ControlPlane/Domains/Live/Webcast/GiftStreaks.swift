@@ -81,7 +81,8 @@ package struct GiftStreaks: Sendable {
             known == nil && key.groupID > 0 && key.groupID < connectedAtMilliseconds
         streak.lastFrameNanoseconds = now.monotonicNanoseconds
         var outcome = streak.grow(
-            by: frame, streakID: isSingle ? "" : String(key.groupID), isPartlyOld: isPartlyOld)
+            by: frame, streakID: isSingle ? "" : DecimalText.make(key.groupID),
+            isPartlyOld: isPartlyOld)
         if frame.isEnd || isSingle {
             if !streak.isEnded, !isSingle { outcome.ended = streak.ended(key) }
             streak.isEnded = true

@@ -34,7 +34,7 @@ package enum OutgoingFrame {
         type: String, payload: [UInt8], logID: Int64 = 0, sequenceID: Int64 = 0,
         isGzip: Bool = false
     ) -> [UInt8] {
-        var writer = ProtobufWriter()
+        var writer = ProtobufWriter(capacity: payload.count + 80)
         writer.integer(1, sequenceID)
         writer.integer(2, logID)
         if isGzip {

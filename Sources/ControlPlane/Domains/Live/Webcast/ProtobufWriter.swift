@@ -5,6 +5,9 @@ package struct ProtobufWriter: Sendable {
 
     package init() {}
 
+    /// - Parameter capacity: about how many bytes will be written.
+    package init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
     /// Writes `value` as a varint field; negative numbers take ten bytes, as the format wants.
     package mutating func integer(_ number: UInt32, _ value: Int64) {
         guard value != 0 else { return }
@@ -18,7 +21,9 @@ package struct ProtobufWriter: Sendable {
 
     package mutating func text(_ number: UInt32, _ value: String) {
         guard !value.isEmpty else { return }
-        content(number, Array(value.utf8))
+        varint(UInt64(number) << 3 | 2)
+        varint(UInt64(value.utf8.count))
+        bytes.append(contentsOf: value.utf8)
     }
 
     /// Writes a field of bytes or an inner message, also when it is empty.

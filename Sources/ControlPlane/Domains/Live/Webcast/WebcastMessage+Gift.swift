@@ -44,7 +44,7 @@ private struct RawGift {
             gift: Gift(id: id, name: name, coins: price), repeatCount: repeatCount,
             addedCoins: addedCoins, isEnd: isEnd, groupID: groupID,
             isCombo: isComboGift || repeatCount > 1,
-            recipientID: recipient == 0 ? "" : String(recipient))
+            recipientID: recipient == 0 ? "" : DecimalText.make(recipient))
     }
 
     mutating func read(_ field: ProtobufField) {

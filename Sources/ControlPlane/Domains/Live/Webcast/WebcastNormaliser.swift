@@ -47,11 +47,12 @@ package struct WebcastNormaliser: Sendable {
         }
         let created = message.createdAtMilliseconds
         let stamp = Stamp(
-            message: message, viewer: viewer(message),
+            messageID: message.messageID, createdAtMilliseconds: created,
+            viewer: viewer(message),
             isHistory: isHistory || (created > 0 && created < connectedAtMilliseconds), now: now)
         switch message.content {
         case .chat(let text): append(.comment(text: text), stamp, to: &events)
-        case .gift(let frame): add(frame, stamp, to: &events)
+        case .gift(let frame): add(frame, room: message.roomID, stamp, to: &events)
         case .like(let count, let total):
             append(.like(likes.frame(count: count, total: total)), stamp, to: &events)
         case .follow: append(.follow, stamp, to: &events)
@@ -90,7 +91,8 @@ package struct WebcastNormaliser: Sendable {
     package mutating func ownLikes(_ count: Int) -> LikeIncrement { likes.add(count) }
 
     private struct Stamp {
-        let message: WebcastMessage
+        let messageID: Int64
+        let createdAtMilliseconds: Int64
         let viewer: Viewer?
         let isHistory: Bool
         let now: Moment
@@ -105,14 +107,14 @@ package struct WebcastNormaliser: Sendable {
     }
 
     private mutating func add(
-        _ frame: GiftFrame, _ stamp: Stamp, to events: inout [LiveEvent]
+        _ frame: GiftFrame, room: Int64, _ stamp: Stamp, to events: inout [LiveEvent]
     ) {
         let key = GiftStreaks.Key(
-            roomID: stamp.message.roomID, viewerID: stamp.viewer?.id ?? "",
+            roomID: room, viewerID: stamp.viewer?.id ?? "",
             giftID: frame.gift.id, groupID: frame.groupID)
         let outcome = streaks.add(
             frame, key: key, viewer: stamp.viewer,
-            createdAtMilliseconds: stamp.message.createdAtMilliseconds,
+            createdAtMilliseconds: stamp.createdAtMilliseconds,
             connectedAtMilliseconds: firstConnectedAtMilliseconds, now: stamp.now)
         if let history = outcome.history {
             append(.gift(named(history, frame)), stamp, isHistory: true, to: &events)
@@ -138,14 +140,13 @@ package struct WebcastNormaliser: Sendable {
         _ happening: Happening, _ stamp: Stamp, isHistory: Bool = false,
         to events: inout [LiveEvent]
     ) {
-        let message = stamp.message
         events.append(
             LiveEvent(
                 id: LiveEventID(unixMilliseconds: stamp.now.unixMilliseconds, using: &generator),
                 livestream: livestream, source: source,
-                sourceMessageID: message.messageID == 0 ? "" : String(message.messageID),
+                sourceMessageID: stamp.messageID == 0 ? "" : DecimalText.make(stamp.messageID),
                 viewer: stamp.viewer, happening: happening,
-                createdAtMilliseconds: message.createdAtMilliseconds,
+                createdAtMilliseconds: stamp.createdAtMilliseconds,
                 isHistory: isHistory || stamp.isHistory))
     }
 }
