@@ -5,10 +5,8 @@ extension Channel {
         case (.button, _): return "\(name) is an input"
         case (_, .off), (.relay, .set), (.relay, .pulse), (.motor, .drive), (.buzzer, .tone): break
         case (.servo, .target(let angle, _)):
-            let range =
-                (angleMinCentidegrees ?? 0)
-                ...max(
-                    angleMinCentidegrees ?? 0, angleMaxCentidegrees ?? 36_000)
+            let least = angleMinCentidegrees ?? 0
+            let range = least...max(least, angleMaxCentidegrees ?? 36_000)
             guard range.contains(angle) else {
                 return "\(name) turns from \(range.lowerBound) to \(range.upperBound) centidegrees"
             }
