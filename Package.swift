@@ -70,10 +70,10 @@ let platform: [Target] = [
     .target(
         name: "CSodium", path: "Sources/Platform/CSodium",
         linkerSettings: [.linkedLibrary("sodium")]),
-    module("Crypto", at: "Platform/Crypto", uses: ["COpenSSL", "CSodium", "Platform"]),
+    module("Crypto", at: "Platform/Crypto", uses: ["COpenSSL", "CSodium", "Platform", "SharedModels"]),
     tests("PlatformTests", at: "PlatformTests", uses: ["Platform", "CLinux", "SharedModels"]),
     tests("MQTTTests", at: "MQTTTests", uses: ["MQTT", "Platform", "SharedModels"]),
-    tests("CryptoTests", at: "CryptoTests", uses: ["Crypto", "Platform"]),
+    tests("CryptoTests", at: "CryptoTests", uses: ["Crypto", "Platform", "SharedModels"]),
 ]
 
 let libraries: [Target] = [
