@@ -93,7 +93,7 @@ let libraries: [Target] = [
         uses: ["CBeast", "CWslay", "CLinux", "Platform", "Crypto", "SharedModels"]),
     tests(
         "PostgresTests", at: "LibrariesTests/PostgresTests",
-        uses: ["Postgres", "Platform", "SharedModels"]),
+        uses: ["Postgres", "Schema", "CLinux", "Platform", "SharedModels"]),
     tests(
         "HTTPTests", at: "LibrariesTests/HTTPTests",
         uses: ["HTTP", "Platform", "Crypto", "SharedModels"]),
@@ -111,13 +111,14 @@ let controlPlane: [Target] =
         .target(
             name: "CSchema", path: "Sources/ControlPlane/Database/CSchema",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
+        module("Schema", at: "ControlPlane/Database/Schema", uses: ["CSchema", "Postgres"]),
         .target(
             name: "CWeb", path: "Sources/ControlPlane/Web/CWeb",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
         executable(
             "cuelight", at: "ControlPlane/App",
             uses: [
-                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "CSchema", "CWeb",
+                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Schema", "CWeb",
                 "CLinux", "Accounts", "Devices", "Rules", "Live",
             ]),
     ]
@@ -146,7 +147,7 @@ let edge: [Target] = [
 let wholes: [Target] = [
     .target(
         name: "TestSupport",
-        dependencies: ["CLinux", "Platform", "Postgres", "MQTT", "SharedModels"],
+        dependencies: ["CLinux", "Platform", "Postgres", "Schema", "MQTT", "SharedModels"],
         path: "Tests/Support", swiftSettings: strict),
     tests("TidyTests", at: "TidyTests", uses: []),
     tests("SystemTests", at: "SystemTests", uses: ["Platform", "SharedModels"]),
