@@ -5,6 +5,8 @@
 
 static const unsigned char text[] = {
 #embed "../Migrations/0001_platform_create.sql" suffix(, 0, )
+#embed "../Migrations/0100_accounts_create.sql" suffix(, 0, )
+#embed "../Migrations/0200_devices_create.sql" suffix(, 0, )
 };
 
 const unsigned char *cue_schema_text(void) {

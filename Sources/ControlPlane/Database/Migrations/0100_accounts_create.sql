@@ -1,4 +1,4 @@
--- Accounts owns people, their sessions, workspaces and members.
+-- 0100_accounts_create: accounts owns people, their sessions, workspaces and members.
 CREATE SCHEMA accounts;
 
 CREATE TABLE accounts.account (

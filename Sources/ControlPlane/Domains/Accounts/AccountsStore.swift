@@ -10,10 +10,10 @@ struct AccountsStore: Sendable {
 
     private static func account(_ row: PostgresRow) throws(PostgresError) -> Account {
         Account(
-            id: try row["id"], email: try row["email"], handle: try row["handle"],
-            displayName: try row["display_name"],
-            role: PlatformRole(rawValue: try row["platform_role"]) ?? .user,
-            createdAtMilliseconds: (try row["created_at"] as Timestamp).unixMilliseconds)
+            id: try row.get("id"), email: try row.get("email"), handle: try row.get("handle"),
+            displayName: try row.get("display_name"),
+            role: PlatformRole(rawValue: try row.get("platform_role")) ?? .user,
+            createdAtMilliseconds: try row.get("created_at", as: Timestamp.self).unixMilliseconds)
     }
 
     // Accounts.
