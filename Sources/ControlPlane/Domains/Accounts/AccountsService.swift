@@ -200,14 +200,18 @@ package final class AccountsService: Sendable {
     package func setRole(
         _ role: WorkspaceRole, ofHandle handle: String, in workspace: WorkspaceID
     ) async throws {
+        try await change(role, of: try await accountID(handle: handle), in: workspace)
+    }
+
+    package func removeMember(handle: String, from workspace: WorkspaceID) async throws {
+        try await change(nil, of: try await accountID(handle: handle), in: workspace)
+    }
+
+    private func accountID(handle: String) async throws -> AccountID {
         guard let handle = AccountNames.handle(handle),
             let account = try await store.account(handle: handle)
         else { throw AccountsError.notFound("account") }
-        try await change(role, of: account.id, in: workspace)
-    }
-
-    package func removeMember(_ account: AccountID, from workspace: WorkspaceID) async throws {
-        try await change(nil, of: account, in: workspace)
+        return account.id
     }
 
     private func change(
