@@ -17,7 +17,7 @@ package protocol PostgresDecodable: Sendable {
 
 /// A single value: it can be bound, read, and be an element of an array. An enum with raw values
 /// conforms by naming the protocol: `enum Role: String, PostgresValue`.
-package protocol PostgresValue: PostgresEncodable, PostgresDecodable {
+package protocol PostgresValue: PostgresEncodable, PostgresDecodable, PostgresArrayElement {
     static var postgresArrayType: PostgresType { get }
 }
 
