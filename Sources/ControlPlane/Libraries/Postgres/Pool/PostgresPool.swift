@@ -157,6 +157,18 @@ package final class PostgresPool: PostgresQueryable {
         }
     }
 
+    /// Runs text of several statements outside a transaction, such as `CREATE DATABASE`. For
+    /// whoever sets up servers, with text of the program's own: nothing in it is bound or quoted.
+    package func administer(
+        _ text: String, deadline: Duration? = nil
+    ) async throws(PostgresError) {
+        let end = monotonicDeadline(deadline ?? configuration.transactionDeadline)
+        let lease = try await Lease.take(from: core, deadline: end)
+        // Whatever the text left in the session goes with the connection.
+        defer { lease.giveBack(isClean: false) }
+        _ = try await lease.start(Conversation(text: text, deadline: end))
+    }
+
     private func begin(
         _ isolation: IsolationLevel, deadline: Int64
     ) async throws(PostgresError) -> (PostgresTransaction, Lease) {
