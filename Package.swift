@@ -29,7 +29,8 @@ func tests(_ name: String, at path: String, uses: [Target.Dependency]) -> Target
 func domain(_ name: String, uses libraries: [Target.Dependency]) -> [Target] {
     [
         module(
-            name, at: "ControlPlane/Domains/\(name)", uses: ["SharedModels", "Platform"] + libraries,
+            name, at: "ControlPlane/Domains/\(name)",
+            uses: ["SharedModels", "Platform"] + libraries,
             exclude: ["README.md"]),
         tests(
             "\(name)Tests", at: "ControlPlane/\(name)Tests",
@@ -61,17 +62,27 @@ let platform: [Target] = [
     system(
         "CMosquitto", at: "Platform/CMosquitto", pkgConfig: "libmosquitto",
         apt: "libmosquitto-dev"),
-    module("MQTT", at: "Platform/MQTT", uses: ["CMosquitto", "CLinux", "Platform", "SharedModels"]),
+    module(
+        "MQTT", at: "Platform/MQTT", uses: ["CMosquitto", "CLinux", "Platform", "SharedModels"]),
     .target(
         name: "COpenSSL", path: "Sources/Platform/COpenSSL",
         linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     .target(
         name: "CSodium", path: "Sources/Platform/CSodium",
         linkerSettings: [.linkedLibrary("sodium")]),
-    module("Crypto", at: "Platform/Crypto", uses: ["COpenSSL", "CSodium", "Platform"]),
+    module(
+        "Crypto", at: "Platform/Crypto",
+        uses: ["COpenSSL", "CSodium", "Platform", "SharedModels"]),
+    .target(
+        name: "CBeast", path: "Sources/Platform/CBeast",
+        linkerSettings: [.linkedLibrary("stdc++")]),
+    module("HTTPMessage", at: "Platform/HTTPMessage", uses: ["CBeast"]),
+    module(
+        "HTTPClient", at: "Platform/HTTPClient",
+        uses: ["HTTPMessage", "CLinux", "Platform", "Crypto"]),
     tests("PlatformTests", at: "PlatformTests", uses: ["Platform", "CLinux", "SharedModels"]),
     tests("MQTTTests", at: "MQTTTests", uses: ["MQTT", "Platform", "SharedModels"]),
-    tests("CryptoTests", at: "CryptoTests", uses: ["Crypto", "Platform"]),
+    tests("CryptoTests", at: "CryptoTests", uses: ["Crypto", "Platform", "SharedModels"]),
 ]
 
 let libraries: [Target] = [
@@ -81,20 +92,17 @@ let libraries: [Target] = [
         "Postgres", at: "ControlPlane/Libraries/Postgres",
         uses: ["CPostgres", "CLinux", "Platform", "SharedModels"]),
     .target(
-        name: "CBeast", path: "Sources/ControlPlane/Libraries/CBeast",
-        linkerSettings: [.linkedLibrary("stdc++")]),
-    .target(
         name: "CWslay", path: "Sources/ControlPlane/Libraries/CWslay",
         linkerSettings: [.linkedLibrary("wslay")]),
     module(
         "HTTP", at: "ControlPlane/Libraries/HTTP",
-        uses: ["CBeast", "CWslay", "CLinux", "Platform", "Crypto", "SharedModels"]),
+        uses: ["HTTPMessage", "CWslay", "CLinux", "Platform", "Crypto", "SharedModels"]),
     tests(
         "PostgresTests", at: "LibrariesTests/PostgresTests",
-        uses: ["Postgres", "Platform", "SharedModels"]),
+        uses: ["Postgres", "Schema", "CLinux", "Platform", "SharedModels"]),
     tests(
         "HTTPTests", at: "LibrariesTests/HTTPTests",
-        uses: ["HTTP", "Platform", "Crypto", "SharedModels"]),
+        uses: ["HTTP", "HTTPMessage", "HTTPClient", "Platform", "Crypto", "SharedModels", "CLinux"]),
 ]
 
 let controlPlane: [Target] =
@@ -109,19 +117,21 @@ let controlPlane: [Target] =
         .target(
             name: "CSchema", path: "Sources/ControlPlane/Database/CSchema",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
+        module("Schema", at: "ControlPlane/Database/Schema", uses: ["CSchema", "Postgres"]),
         .target(
             name: "CWeb", path: "Sources/ControlPlane/Web/CWeb",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
         executable(
             "cuelight", at: "ControlPlane/App",
             uses: [
-                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "CSchema", "CWeb",
+                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Schema", "CWeb",
                 "CLinux", "Accounts", "Devices", "Rules", "Live",
             ]),
     ]
 
 let edge: [Target] = [
-    .target(name: "FirmwareCore", path: "Sources/Firmware/Core", sources: ["src"],
+    .target(
+        name: "FirmwareCore", path: "Sources/Firmware/Core", sources: ["src"],
         publicHeadersPath: "src"),
     system("CSQLite", at: "EdgeAgent/CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
     module(
@@ -136,12 +146,14 @@ let edge: [Target] = [
     tests(
         "EdgeAgentTests", at: "EdgeAgentTests",
         uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
-    tests("FirmwareTests", at: "FirmwareTests", uses: ["FirmwareCore", "Hardware", "SharedModels"]),
+    tests(
+        "FirmwareTests", at: "FirmwareTests", uses: ["FirmwareCore", "Hardware", "SharedModels"]),
 ]
 
 let wholes: [Target] = [
     .target(
-        name: "TestSupport", dependencies: ["CLinux", "Platform", "Postgres", "MQTT", "SharedModels"],
+        name: "TestSupport",
+        dependencies: ["CLinux", "Platform", "Postgres", "Schema", "MQTT", "SharedModels"],
         path: "Tests/Support", swiftSettings: strict),
     tests("TidyTests", at: "TidyTests", uses: []),
     tests("SystemTests", at: "SystemTests", uses: ["Platform", "SharedModels"]),
