@@ -68,3 +68,11 @@ firmware-size: $(FW_OUT)/uno.elf $(FW_OUT)/uno.hex
 	@avr-size $< | awk 'NR == 2 { flash = $$1 + $$2; ram = $$2 + $$3; \
 		printf "uno: %d of %d bytes flash, %d of %d bytes RAM\n", flash, $(FW_FLASH_MAX), ram, $(FW_RAM_MAX); \
 		exit !(flash <= $(FW_FLASH_MAX) && ram <= $(FW_RAM_MAX)) }'
+
+# ---- Simulators. Neither is shipped; the AVR one links libsimavr, which is GPL-3.
+
+HOST_FLAGS := -std=c11 -O2 -g $(FW_WARNINGS)
+SIM_SHARED := $(FW)/Simulator/cue_sim.c $(FW)/Simulator/cue_sim.h
+
+$(FW_OUT)/cuelight-board-host: $(FW)/Simulator/board_host.c $(SIM_SHARED) $(FW_CORE) $(FW_OUT)/host/cue_board_table.h
+	@gcc $(HOST_FLAGS) -I$(FW)/Core/src -I$(FW)/Simulator -I$(FW_OUT)/host $(filter %.c,$^) -o $@
