@@ -76,3 +76,6 @@ SIM_SHARED := $(FW)/Simulator/cue_sim.c $(FW)/Simulator/cue_sim.h
 
 $(FW_OUT)/cuelight-board-host: $(FW)/Simulator/board_host.c $(SIM_SHARED) $(FW_CORE) $(FW_OUT)/host/cue_board_table.h
 	@gcc $(HOST_FLAGS) -I$(FW)/Core/src -I$(FW)/Simulator -I$(FW_OUT)/host $(filter %.c,$^) -o $@
+$(FW_OUT)/cuelight-board-avr: $(FW)/Simulator/board_avr.c $(SIM_SHARED) $(FW)/Core/src/cue_link.c $(FW_OUT)/uno/cue_board_table.h
+	@gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -I$(FW)/Core/src -I$(FW)/Simulator -I$(FW_OUT)/uno -isystem /usr/include/simavr \
+		$(filter %.c,$^) -lsimavr -lelf -o $@
