@@ -79,3 +79,17 @@ $(FW_OUT)/cuelight-board-host: $(FW)/Simulator/board_host.c $(SIM_SHARED) $(FW_C
 $(FW_OUT)/cuelight-board-avr: $(FW)/Simulator/board_avr.c $(SIM_SHARED) $(FW)/Core/src/cue_link.c $(FW_OUT)/uno/cue_board_table.h
 	@gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -I$(FW)/Core/src -I$(FW)/Simulator -I$(FW_OUT)/uno -isystem /usr/include/simavr \
 		$(filter %.c,$^) -lsimavr -lelf -o $@
+
+# ---- Tests of the Core on this computer
+
+CORE_TESTS := $(wildcard $(FW)/Tests/*.c)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+$(FW_OUT)/core-test: $(filter-out %/fuzz_target.c,$(CORE_TESTS)) $(wildcard $(FW)/Tests/*.h) $(FW_CORE) $(FW_CORE_HEADERS) \
+		$(FW_OUT)/host/cue_board_table.h
+	@gcc -std=gnu11 -O1 -g $(SANITIZE) $(FW_WARNINGS) -Wno-sign-conversion -I$(FW)/Core/src -I$(FW)/Tests -I$(FW_OUT)/host \
+		$(filter %.c,$^) -o $@
+
+.PHONY: firmware-golden
+firmware-golden:
+	python3 $(FW)/tools/make_golden.py Tests/Golden/link
