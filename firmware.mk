@@ -93,3 +93,15 @@ $(FW_OUT)/core-test: $(filter-out %/fuzz_target.c,$(CORE_TESTS)) $(wildcard $(FW
 .PHONY: firmware-golden
 firmware-golden:
 	python3 $(FW)/tools/make_golden.py Tests/Golden/link
+
+# A coverage-guided fuzzer, where the compiler has the runtime for it. FUZZ_SECONDS sets how long.
+FUZZ_SECONDS ?= 10
+FUZZ_CLANG := $(shell command -v clang 2>/dev/null)
+$(FW_OUT)/core-fuzz: $(FW)/Tests/fuzz_target.c $(FW)/Tests/fake_board.c $(FW)/Tests/talk.c $(wildcard $(FW)/Tests/*.h) \
+		$(FW_CORE) $(FW_CORE_HEADERS) $(FW_OUT)/host/cue_board_table.h
+	@$(FUZZ_CLANG) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fuse-ld=lld -fno-sanitize-recover=all -I$(FW)/Core/src \
+		-I$(FW)/Tests -I$(FW_OUT)/host $(filter %.c,$^) -o $@
+
+firmware-test: firmware $(FW_OUT)/core-test
+	@$(MAKE) --no-print-directory -f firmware.mk $(FW_OUT)/core-fuzz >$(FW_OUT)/core-fuzz.log 2>&1 || rm -f $(FW_OUT)/core-fuzz
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) python3 $(FW)/Tests/run_tests.py $(FW_OUT) $(if $(ONLY),"$(ONLY)")

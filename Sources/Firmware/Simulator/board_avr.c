@@ -5,6 +5,7 @@
 // - the receiver takes one byte per byte time and loses bytes when three wait (two and the shift register);
 // - low INT0/INT1 pins do not call back every cycle, and the core runs up to 64 cycles between timers;
 // - pins become high-impedance at a reset, which the library does not report;
+// - a byte written to the EEPROM takes 3.4 ms;
 // - PWM is read from the timer registers, because the library's PWM edges are stale;
 // - the clock is held to the wall clock; a host that was too busy is not caught up with.
 #define _GNU_SOURCE          // ppoll
@@ -27,7 +28,10 @@ enum {
     RECEIVE_MAX = 4096,
     EEPROM_SIZE = 1024,
     FLASH_SIZE = 32768,
+    // Debian's optiboot is 20 bytes longer than its place at the flash's end; no chip could hold it.
+    FLASH_ROOM = FLASH_SIZE + 64,
     HANG_AT = 0x7DF0, // the last words below a bootloader
+    STORE_CYCLES = 3400 * CYCLES_PER_US,
     SAVE_PERIOD_CYCLES = 5000 * CYCLES_PER_US,
     STRIP_LATCH_CYCLES = 50 * CYCLES_PER_US,
     STRIP_BYTES_MAX = 3 * CUE_PIXEL_COUNT + 3
@@ -35,7 +39,7 @@ enum {
 
 // Registers of the ATmega328P that are sampled, in data space.
 enum {
-    REG_MCUSR = 0x54, REG_TCCR1A = 0x80, REG_TCCR1B = 0x81, REG_OCR1A = 0x88, REG_TCCR2A = 0xB0,
+    REG_EECR = 0x3F, BIT_EEPE = 1, REG_TCCR1A = 0x80, REG_TCCR1B = 0x81, REG_OCR1A = 0x88, REG_TCCR2A = 0xB0,
     REG_TCCR2B = 0xB1, REG_OCR2B = 0xB4, REG_UCSR0A = 0xC0, BIT_DOR0 = 3, BIT_COM1A1 = 7,
     BIT_COM2B1 = 5
 };
@@ -52,6 +56,7 @@ typedef struct {
 // A buzzer listener: the frequency by the distance of edges.
 typedef struct {
     avr_cycle_count_t edge;
+    bool high;
     uint32_t half_cycles;
     unsigned long frequency_hz;
 } tone_t;
@@ -131,9 +136,13 @@ static void strip_latch(void)
     memset(strip, 0, sizeof *strip);
 }
 
-static void tone_edge(void)
+static void tone_edge(bool high)
 {
     tone_t *tone = &chip.tone;
+    if (tone->high == high) {
+        return; // becoming an output at that level is not an edge
+    }
+    tone->high = high;
     tone->half_cycles = tone->edge == 0 ? 0 : (uint32_t)(chip.avr->cycle - tone->edge);
     tone->edge = chip.avr->cycle;
 }
@@ -170,7 +179,7 @@ static void report_level(size_t port, int bit, const char *level)
         if (pin == CUE_PIN_STRIP) {
             strip_edge(high);
         } else if (pin == CUE_PIN_BUZZER) {
-            tone_edge();
+            tone_edge(high);
         }
         if ((pin == CUE_PIN_STRIP || pin == CUE_PIN_BUZZER) && !chip.sim.options.raw) {
             return;
@@ -298,6 +307,8 @@ static void on_reset(avr_t *avr)
     chip.receive_size = 0;
     chip.receiving = false;
     chip.press_lost = true;
+    memset(&chip.strip, 0, sizeof chip.strip);
+    chip.tone.high = false;
     if (chip.core_reset != NULL) {
         chip.core_reset(avr);
     }
@@ -374,7 +385,7 @@ static unsigned load_hex(const char *path)
             die("bad HEX file");
         }
         for (unsigned at = 0; type == 0 && at < size; at++) {
-            if (address + at >= FLASH_SIZE || sscanf(line + 9 + 2 * at, "%2x", &byte) != 1) {
+            if (address + at >= FLASH_ROOM || sscanf(line + 9 + 2 * at, "%2x", &byte) != 1) {
                 die("bad HEX record");
             }
             chip.avr->flash[address + at] = (uint8_t)byte;
@@ -414,7 +425,11 @@ static void load_memories(void)
 {
     const cue_sim_options_t *options = &chip.sim.options;
     unsigned base = 0;
-    memset(chip.avr->flash, 0xFF, FLASH_SIZE);
+    chip.avr->flash = realloc(chip.avr->flash, FLASH_ROOM);
+    if (chip.avr->flash == NULL) {
+        die("no memory");
+    }
+    memset(chip.avr->flash, 0xFF, FLASH_ROOM);
     size_t kept = cue_sim_load(options->flash, chip.avr->flash, FLASH_SIZE);
     if (kept == 0 && options->firmware != NULL) {
         load_hex(options->firmware);
@@ -425,7 +440,7 @@ static void load_memories(void)
     if (kept == 0 && options->firmware == NULL && options->bootloader == NULL) {
         die("nothing to run: --firmware, --bootloader or --flash");
     }
-    chip.avr->codeend = chip.avr->flashend;
+    chip.avr->codeend = FLASH_ROOM;
     chip.avr->reset_pc = chip.avr->pc = base;
 
     uint8_t *eeprom = eeprom_bytes();
@@ -470,6 +485,24 @@ static void find_uart(void)
                             on_transmit, NULL);
 }
 
+static avr_cycle_count_t store_done(avr_t *avr, avr_cycle_count_t when, void *param)
+{
+    (void)when;
+    (void)param;
+    avr->data[REG_EECR] &= (uint8_t)~(1u << BIT_EEPE);
+    return 0;
+}
+
+// Called after the library has carried the write out at once.
+static void on_store_control(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param)
+{
+    (void)param;
+    if ((value & (1u << BIT_EEPE)) != 0) {
+        avr->data[address] |= (uint8_t)(1u << BIT_EEPE);
+        avr_cycle_timer_register(avr, STORE_CYCLES, store_done, NULL);
+    }
+}
+
 static void build_chip(void)
 {
     avr_global_logger_set(quiet_logger);
@@ -489,6 +522,7 @@ static void build_chip(void)
         avr_irq_register_notify(avr_io_getirq(chip.avr, name, IOPORT_IRQ_DIRECTION_ALL),
                                 on_direction, (void *)(uintptr_t)port);
     }
+    avr_register_io_write(chip.avr, REG_EECR, on_store_control, NULL);
     load_memories();
     press(false);
 }

@@ -82,6 +82,7 @@ class Board:
         self.port, self.buffer, self.frames = None, b"", []
         self.seq, self.events, self.round_trips = 0, [], []
         self.nonce = None
+        self.loses = None  # a predicate: whether the next frame of the board is lost
         self.beat_at = None
         self.wait_log(lambda entry: "ready" in entry, 10)
 
@@ -185,6 +186,12 @@ class Board:
             if time.monotonic() >= deadline:
                 return
 
+    def rest(self, seconds):
+        """Serves the line for so long; for times in which nothing happens that could be awaited."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.serve(left)
+
     def take(self, data):
         *stretches, self.buffer = (self.buffer + data).split(b"\0")
         for stretch in stretches:
@@ -192,6 +199,8 @@ class Board:
                 continue
             frame = decode(stretch)
             assert frame is not None, f"the board sent a broken frame: {stretch.hex()}"
+            if self.loses is not None and self.loses():
+                continue
             if frame[0] == EVENT:
                 kind, channel, value, uptime = struct.unpack("<BBhI", frame[2][:8])
                 self.events.append((kind, channel, value, uptime))
@@ -224,15 +233,15 @@ class Board:
 
     def request(self, kind, payload=b"", timeout=0.25, tries=8, corrupt=None):
         """Stop-and-wait with resends of the identical frame. Returns (type, payload)."""
-        self.seq = (self.seq + 1) % 256
-        wire = encode(kind, self.seq, payload)
+        seq = self.seq = (self.seq + 1) % 256  # a beat may move self.seq on while we wait
+        wire = encode(kind, seq, payload)
         self.frames = [frame for frame in self.frames if frame[0] in (EVENT, HELLO)]
         for attempt in range(tries):
             sent = corrupt(wire) if corrupt else wire
             began = time.monotonic()
             os.write(self.port, sent)
             try:
-                answer = self.wait_frame(lambda frame: frame[1] == self.seq and frame[0] != EVENT, timeout)
+                answer = self.wait_frame(lambda frame: frame[1] == seq and frame[0] != EVENT, timeout)
             except TimeoutError:
                 continue
             if attempt == 0 and corrupt is None:
