@@ -20,12 +20,12 @@ BROKER_PURE := $(filter-out %/plugin.c,$(BROKER_FILES))
 
 broker-plugin: $(BROKER_BUILD)/cuelight_auth.so
 
-$(BROKER_BUILD)/cuelight_auth.so: $(BROKER_FILES) $(BROKER_HEADERS) broker.mk
+$(BROKER_BUILD)/cuelight_auth.so: $(BROKER_FILES) $(BROKER_HEADERS) Sources/ControlPlane/BrokerPlugin/broker.mk
 	@mkdir -p $(BROKER_BUILD)
 	$(BROKER_CC) $(BROKER_CFLAGS) $(BROKER_FILES) $(BROKER_LDFLAGS) -lcrypto -o $@
 
 # The same under AddressSanitizer and UndefinedBehaviorSanitizer.
-$(BROKER_BUILD)/sanitized/cuelight_auth.so: $(BROKER_FILES) $(BROKER_HEADERS) broker.mk
+$(BROKER_BUILD)/sanitized/cuelight_auth.so: $(BROKER_FILES) $(BROKER_HEADERS) Sources/ControlPlane/BrokerPlugin/broker.mk
 	@mkdir -p $(BROKER_BUILD)/sanitized
 	$(BROKER_CC) $(BROKER_CFLAGS) $(BROKER_SANITIZE) $(BROKER_FILES) $(BROKER_LDFLAGS) \
 		-lcrypto -o $@
@@ -33,12 +33,12 @@ $(BROKER_BUILD)/sanitized/cuelight_auth.so: $(BROKER_FILES) $(BROKER_HEADERS) br
 broker-plugin-sanitized: $(BROKER_BUILD)/sanitized/cuelight_auth.so
 
 # Always sanitized; the measuring build is plain.
-$(BROKER_BUILD)/pure_tests: $(BROKER_TESTS)/pure_tests.c $(BROKER_PURE) $(BROKER_HEADERS) broker.mk
+$(BROKER_BUILD)/pure_tests: $(BROKER_TESTS)/pure_tests.c $(BROKER_PURE) $(BROKER_HEADERS) Sources/ControlPlane/BrokerPlugin/broker.mk
 	@mkdir -p $(BROKER_BUILD)
 	$(BROKER_CC) $(BROKER_CFLAGS) $(BROKER_SANITIZE) -I$(BROKER_SOURCE) $< $(BROKER_PURE) \
 		-lcrypto -o $@
 
-$(BROKER_BUILD)/pure_bench: $(BROKER_TESTS)/pure_bench.c $(BROKER_PURE) $(BROKER_HEADERS) broker.mk
+$(BROKER_BUILD)/pure_bench: $(BROKER_TESTS)/pure_bench.c $(BROKER_PURE) $(BROKER_HEADERS) Sources/ControlPlane/BrokerPlugin/broker.mk
 	@mkdir -p $(BROKER_BUILD)
 	$(BROKER_CC) $(BROKER_CFLAGS) -I$(BROKER_SOURCE) $< $(BROKER_PURE) -lcrypto -o $@
 
