@@ -60,9 +60,9 @@ struct EmbeddedMosquitto {
             \(address)
             \(encryption)
             allow_anonymous false
-            auth_plugin \(home)/cuelight_auth.so
-            auth_opt_public_key_file \(home)/public-keys
-            auth_opt_revocation_file \(home)/revocations
+            plugin \(home)/cuelight_auth.so
+            plugin_opt_public_key_file \(home)/public-keys
+            plugin_opt_revocation_file \(home)/revocations
             set_tcp_nodelay true
             max_connections -1
             max_inflight_messages 100
