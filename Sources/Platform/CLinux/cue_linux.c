@@ -4,8 +4,10 @@
 #include <errno.h>        // errno
 #include <fcntl.h>        // open
 #include <grp.h>          // setgroups
+#include <pthread.h>      // pthread_create
 #include <signal.h>       // sigset_t
 #include <stdio.h>        // fopen
+#include <stdlib.h>       // malloc
 #include <sys/epoll.h>    // epoll_*
 #include <sys/eventfd.h>  // eventfd
 #include <sys/prctl.h>    // prctl
@@ -207,4 +209,46 @@ int cue_spawn(const char *path, char *const argv[], char *const envp[], int stdi
         return -error;
     }
     return child;
+}
+
+static _Thread_local const void *thread_tag;
+
+void cue_thread_tag_set(const void *tag) {
+    thread_tag = tag;
+}
+
+const void *cue_thread_tag(void) {
+    return thread_tag;
+}
+
+typedef struct {
+    void (*body)(void *);
+    void *context;
+} thread_start_t;
+
+static void *thread_main(void *argument) {
+    thread_start_t start = *(thread_start_t *)argument;
+    free(argument);
+    start.body(start.context);
+    return NULL;
+}
+
+int cue_thread_start(const char *name, void (*body)(void *), void *context) {
+    thread_start_t *start = malloc(sizeof *start);
+    if (start == NULL)
+        return -ENOMEM;
+    start->body = body;
+    start->context = context;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_t thread;
+    int error = pthread_create(&thread, &attributes, thread_main, start);
+    pthread_attr_destroy(&attributes);
+    if (error != 0) {
+        free(start);
+        return -error;
+    }
+    pthread_setname_np(thread, name);
+    return 0;
 }

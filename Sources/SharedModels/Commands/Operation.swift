@@ -75,7 +75,8 @@ package struct RGB: Hashable, Sendable {
             let value = UInt32(digits, radix: 16)
         else { return nil }
         self.init(
-            red: UInt8(truncatingIfNeeded: value >> 16), green: UInt8(truncatingIfNeeded: value >> 8),
+            red: UInt8(truncatingIfNeeded: value >> 16),
+            green: UInt8(truncatingIfNeeded: value >> 8),
             blue: UInt8(truncatingIfNeeded: value))
     }
 

@@ -58,3 +58,9 @@ int64_t cue_cpu_ns(void);
 int cue_spawn(const char *path, char *const argv[], char *const envp[], int stdin_fd,
               int stdout_fd, int stderr_fd, const char *directory, int64_t uid, int64_t gid,
               int own_group, int death_signal);
+
+// One pointer of the calling thread, by which a loop knows that it runs on its own thread.
+void cue_thread_tag_set(const void *tag);
+const void *cue_thread_tag(void);
+// Starts a detached thread named `name` (at most 15 bytes). Returns 0 or -errno.
+int cue_thread_start(const char *name, void (*body)(void *), void *context);
