@@ -51,7 +51,7 @@ package struct FoldedText: Sendable {
         }
     }
 
-    /// Folds text of printable ASCII with single spaces, 16 bytes at a time; nil if it is not.
+    /// Folds text of printable ASCII with single spaces, eight bytes at a time; nil if it is not.
     private static func foldPlain(
         _ input: UnsafeBufferPointer<UInt8>, into buffer: inout [UInt8]
     ) -> Int? {
@@ -59,7 +59,7 @@ package struct FoldedText: Sendable {
         guard size > 0, let start = input.baseAddress else { return 0 }
         guard input[0] != 0x20, buffer.count >= size else { return nil }
         let isPlain = buffer.withUnsafeMutableBytes { output in
-            size > 16
+            size >= 8
                 ? foldBlocks(UnsafeRawPointer(start), size, output)
                 : foldShort(input, output)
         }
@@ -81,27 +81,34 @@ package struct FoldedText: Sendable {
         return isPlain
     }
 
-    /// `size` is at least 17, so that each block and the one a byte later lie inside the text.
+    /// `size` is at least 8. The last block may overlap the one before.
+    @inline(__always)
     private static func foldBlocks(
         _ input: UnsafeRawPointer, _ size: Int, _ output: UnsafeMutableRawBufferPointer
     ) -> Bool {
-        typealias Block = SIMD16<UInt8>
-        var strange = SIMDMask<SIMD16<Int8>>(repeating: false)
+        guard let target = output.baseAddress else { return false }
+        var strange: UInt64 = 0
+        var spaceBefore: UInt64 = 0
         var offset = 0
         while true {
-            let block = input.loadUnaligned(fromByteOffset: offset, as: Block.self)
-            let later = input.loadUnaligned(fromByteOffset: offset + 1, as: Block.self)
-            let isCapital = (block &- 0x41) .< 26
-            let folded = block | Block(repeating: 0).replacing(with: 0x20, where: isCapital)
-            output.storeBytes(of: folded, toByteOffset: offset, as: Block.self)
-            let isSpaces = (block .== 0x20) .& (later .== 0x20)
-            strange = strange .| ((block &- 0x20) .>= 0x5F) .| isSpaces
-            if offset == size - 17 { break }
-            offset = min(offset + 16, size - 17)
+            let block = UInt64(
+                littleEndian: input.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let ascii = block & (0x7F &* ASCIIBlock.ones)
+            let spaces = ASCIIBlock.spaces(in: ascii)
+            strange |= block | ASCIIBlock.unprintable(in: ascii)
+            strange |= spaces & (spaces << 8 | spaceBefore)
+            let folded = block | ASCIIBlock.capitals(in: ascii) >> 2
+            target.storeBytes(of: folded.littleEndian, toByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+            if offset == size { break }
+            if offset &+ 8 <= size {
+                spaceBefore = spaces >> 56
+            } else {
+                spaceBefore = 0
+                offset = size &- 8
+            }
         }
-        let last = input.load(fromByteOffset: size - 1, as: UInt8.self)
-        output[size - 1] = last &- 0x41 < 26 ? last | 0x20 : last
-        return !any(strange) && last &- 0x20 < 0x5F
+        return strange & ASCIIBlock.highBits == 0
     }
 
     /// Folds any text, scalar by scalar.
