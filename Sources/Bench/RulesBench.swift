@@ -97,7 +97,8 @@ enum RulesBench {
             best = min(best, Double(SystemTime.monotonicNanoseconds - start))
         }
         let rate = 1e9 / (best / Double(events.count))
-        report(.init(name: label("decide, with all cues made", rules), value: rate, unit: "events/s"))
+        report(
+            .init(name: label("decide, with all cues made", rules), value: rate, unit: "events/s"))
     }
 
     private static func measureBuilding(_ rules: [Rule], _ report: (BenchRow) -> Void) {
@@ -109,7 +110,8 @@ enum RulesBench {
             builds.append(Double(SystemTime.monotonicNanoseconds - start) / 1e3)
         }
         report(
-            .init(name: label("build", rules), value: builds.sorted()[builds.count / 2], unit: "us"))
+            .init(name: label("build", rules), value: builds.sorted()[builds.count / 2], unit: "us")
+        )
         var engine = RuleEngine(ruleSet, seed: 1)
         var swaps: [Double] = []
         for round in 0..<15 {

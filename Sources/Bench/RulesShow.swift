@@ -60,7 +60,8 @@ struct RulesShow {
                     id: Int64(5_000 + dice.below(161)), name: "gift", coins: 1 + dice.below(500))
                 happening = .gift(
                     GiftIncrement(
-                        gift: gift, streakID: "1", count: 1, total: 1, coins: 1, isRecovered: false))
+                        gift: gift, streakID: "1", count: 1, total: 1, coins: 1, isRecovered: false)
+                )
             case 10..<46: happening = .comment(text: comment(&dice))
             case 46..<68:
                 likes += 1 + dice.below(15)
@@ -121,7 +122,8 @@ private struct Dice {
 
     /// Letters as often as in English, roughly.
     mutating func letter() -> Character {
-        let letters: [Character] = Array("eeeeeetttttaaaaooooiiiinnnnsssshhhhrrrddllccuummwwffggyyppbbvkjxqz")
+        let letters: [Character] = Array(
+            "eeeeeetttttaaaaooooiiiinnnnsssshhhhrrrddllccuummwwffggyyppbbvkjxqz")
         return letters[below(letters.count)]
     }
 }

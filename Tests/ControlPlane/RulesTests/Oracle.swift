@@ -1,5 +1,6 @@
-@testable import Rules
 import SharedModels
+
+@testable import Rules
 
 /// What a rule means, written as plainly as possible and apart from the engine: every rule is
 /// asked about every event, one after the other.
@@ -70,7 +71,8 @@ struct Oracle {
 
     private mutating func allows(_ rule: Rule, _ event: LiveEvent, _ now: Int64) -> Bool {
         let guards = rule.guards
-        if let last = lastCue[rule.id], now - last < Int64(guards.cooldownMilliseconds) * 1_000_000 {
+        if let last = lastCue[rule.id], now - last < Int64(guards.cooldownMilliseconds) * 1_000_000
+        {
             return false
         }
         if let viewer = event.viewer, let last = lastViewerCue["\(rule.id) \(viewer.id)"],

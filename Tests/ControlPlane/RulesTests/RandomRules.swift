@@ -1,5 +1,6 @@
-@testable import Rules
 import SharedModels
+
+@testable import Rules
 
 /// SplitMix64: small, and the same everywhere.
 struct Dice: RandomNumberGenerator {
@@ -16,7 +17,9 @@ struct Dice: RandomNumberGenerator {
     mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
     mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 
-    mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+    mutating func pick<Element>(_ elements: [Element]) -> Element {
+        elements[below(elements.count)]
+    }
 }
 
 let workspace = WorkspaceID(high: 1, low: 1)
@@ -51,13 +54,19 @@ struct RandomWorld {
     private let bits = [
         "a", "b", "ab", "aba", "bab", "go", "Go!", "jump", "ju", "ump", " ", "  ", "\t", "\u{A0}",
         "é", "e\u{301}", "É", "ß", "ss", "ﬁ", "fi", "ＧＯ", "ｇｏ", "đi", "Đi", "ệ", "e\u{302}\u{323}",
-        "й", "и\u{306}", "Ё", "ς", "Σ", "打", "我打你", "カ\u{3099}", "ｶﾞ", "ガ", "한", "\u{1112}\u{1161}\u{11AB}",
+        "й", "и\u{306}", "Ё", "ς", "Σ", "打", "我打你", "カ\u{3099}", "ｶﾞ", "ガ", "한",
+        "\u{1112}\u{1161}\u{11AB}",
         "\u{11AB}", "👍", "👍🏽", "👨\u{200D}👩\u{200D}👧", "🇩🇪", "\u{200D}", "\u{FEFF}", "\u{0}", "\u{7F}",
-        "1", "٣", "²", "_", "-", "คน", "น\u{E49}", "क\u{94D}ष", "कि", "\u{10FFFF}", "\u{FFFD}", "𝓗𝓲", "Ⓗⓘ",
+        "1", "٣", "²", "_", "-", "คน", "น\u{E49}", "क\u{94D}ष", "कि", "\u{10FFFF}", "\u{FFFD}", "𝓗𝓲",
+        "Ⓗⓘ",
         "İ", "ı", "I", "\u{300}", "\u{3099}", "ﷺ", "\u{202E}", "x\u{308}\u{308}\u{308}",
     ]
-    private let names = ["Rose", "rosé", "ROSE", "Löwe", "Lowe", "", " ", "TikTok", "ローズ", "\u{200B}"]
-    private let handles = ["ann", "Ann", "änn", "bob", "", "b\u{200B}ob", "ｂｏｂ", "zoe.1", "\u{301}"]
+    private let names = [
+        "Rose", "rosé", "ROSE", "Löwe", "Lowe", "", " ", "TikTok", "ローズ", "\u{200B}",
+    ]
+    private let handles = [
+        "ann", "Ann", "änn", "bob", "", "b\u{200B}ob", "ｂｏｂ", "zoe.1", "\u{301}",
+    ]
 
     init(seed: UInt64) { dice = Dice(seed: seed) }
 

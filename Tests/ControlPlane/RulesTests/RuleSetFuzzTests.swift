@@ -73,10 +73,13 @@ struct RuleSetFuzzTests {
     func matchesBeyondTheDenseRows() {
         for seed in UInt64(1)...3 {
             var dice = Dice(seed: seed)
-            let letters = (0..<200).compactMap { Unicode.Scalar(UInt32(0x4E00 + $0)) }.map(String.init)
+            let letters = (0..<200).compactMap { Unicode.Scalar(UInt32(0x4E00 + $0)) }.map(
+                String.init)
             func word(_ length: Int) -> String {
-                (0..<length).map { _ in dice.chance(90) ? letters[dice.below(6)] : dice.pick(letters) }
-                    .joined()
+                (0..<length).map { _ in
+                    dice.chance(90) ? letters[dice.below(6)] : dice.pick(letters)
+                }
+                .joined()
             }
             let rules = (0..<1000).map { number in
                 rule(number, .comment(TextMatch(mode: .contains, text: word(1 + dice.below(30)))))
@@ -87,7 +90,9 @@ struct RuleSetFuzzTests {
             var matches = Matches()
             for _ in 0..<30 {
                 var text = word(20)
-                if case .comment(let match?) = dice.pick(rules).trigger { text += match.text + word(3) }
+                if case .comment(let match?) = dice.pick(rules).trigger {
+                    text += match.text + word(3)
+                }
                 let event = event(.comment(text: text))
                 ruleSet.match(event, likes: &meter, into: &matches)
                 let found = (0..<matches.count).map { ruleSet.rules[matches[$0]].id }

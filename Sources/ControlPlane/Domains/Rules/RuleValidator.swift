@@ -109,7 +109,9 @@ package struct RuleValidator {
 
     private mutating func count(_ count: Int, _ field: String, _ bounds: ClosedRange<Int>) {
         if !bounds.contains(count) {
-            add(field, "must have \(bounds.lowerBound) to \(bounds.upperBound) entries, not \(count)")
+            add(
+                field,
+                "must have \(bounds.lowerBound) to \(bounds.upperBound) entries, not \(count)")
         }
     }
 

@@ -12,7 +12,9 @@ struct Audience: Sendable {
     private let sourceRows: [UInt16]
     private let handles: HandleLists?
 
-    var size: Int { 8 * passes.count + 2 * (roleRows.count + sourceRows.count) + (handles?.size ?? 0) }
+    var size: Int {
+        8 * passes.count + 2 * (roleRows.count + sourceRows.count) + (handles?.size ?? 0)
+    }
     var looksAtHandles: Bool { handles != nil }
 
     init(_ rules: [CompiledConditions]) {
@@ -27,12 +29,17 @@ struct Audience: Sendable {
         roleRows = (0...CompiledConditions.everyRole).map { roles in
             UInt16(roleSets.firstIndex(of: roles & usedRoles) ?? 0)
         }
-        let sources = usesSources ? Array(SourceKind.allCases) : Array(SourceKind.allCases.prefix(1))
+        let sources =
+            usesSources ? Array(SourceKind.allCases) : Array(SourceKind.allCases.prefix(1))
         sourceRows = SourceKind.allCases.indices.map { UInt16(usesSources ? $0 : 0) }
         var classes: [CompiledConditions.Class: [Int]] = [:]
-        for (place, rule) in rules.enumerated() { classes[rule.viewerClass, default: []].append(place) }
+        for (place, rule) in rules.enumerated() {
+            classes[rule.viewerClass, default: []].append(place)
+        }
         let words = self.words
-        let classBits = classes.map { (key: $0.key, bits: RuleBits.bits(of: $0.value, words: words)) }
+        let classBits = classes.map {
+            (key: $0.key, bits: RuleBits.bits(of: $0.value, words: words))
+        }
         var passes: [UInt64] = []
         passes.reserveCapacity(roleSets.count * sources.count * words)
         for source in sources {

@@ -32,7 +32,9 @@ struct CoinIntervals: Sendable {
         }
         let sorted = boundaries.sorted()
         let step = (sorted.count + Self.bucketsMax - 2) / (Self.bucketsMax - 1)
-        cuts = step <= 1 ? sorted : stride(from: step - 1, to: sorted.count, by: step).map { sorted[$0] }
+        cuts =
+            step <= 1
+            ? sorted : stride(from: step - 1, to: sorted.count, by: step).map { sorted[$0] }
         covered = [UInt64](repeating: 0, count: (cuts.count + 1) * words)
         for bucket in 0...cuts.count { fill(bucket, ranges) }
     }

@@ -24,7 +24,9 @@ struct HandleLists: Sendable {
             case .any: continue
             case .only(let handles):
                 choosy.append(place)
-                for handle in handles { names[handle, default: ([], [])].wanted.append(UInt32(place)) }
+                for handle in handles {
+                    names[handle, default: ([], [])].wanted.append(UInt32(place))
+                }
             case .none(let handles):
                 for handle in handles {
                     names[handle, default: ([], [])].unwanted.append(UInt32(place))

@@ -32,7 +32,8 @@ struct LikeTable: Sendable {
     /// The least total, above `total`, at which any milestone is passed; nil for none.
     func nextMilestone(after total: Int) -> Int? {
         distances.compactMap { distance in
-            let (next, isOverflow) = (total / distance + 1).multipliedReportingOverflow(by: distance)
+            let reached = total - total % distance
+            let (next, isOverflow) = reached.addingReportingOverflow(distance)
             return isOverflow ? nil : next
         }.min()
     }
@@ -43,7 +44,8 @@ struct LikeTable: Sendable {
     ) {
         guard audience.words > 0 else { return }
         matches.start(with: none)
-        for (number, distance) in distances.enumerated() where total / distance > before / distance {
+        for (number, distance) in distances.enumerated() where total / distance > before / distance
+        {
             for word in 0..<audience.words {
                 matches.bits[word] |= bits[number * audience.words + word]
             }

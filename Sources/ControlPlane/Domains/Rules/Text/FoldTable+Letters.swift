@@ -67,6 +67,9 @@ extension FoldTable {
         ("ہ", "ۂ"),
         ("ے", "ۓ"),
         ("ە", "ۀ"),
+        ("ʒ", "ǯ"), ("ϒ", "ϓϔ"), ("ʹ", "\u{374}"), (";", "\u{37E}"), ("·", "\u{387}"),
+        ("¨", "\u{385}\u{1FC1}\u{1FED}\u{1FEE}"), ("`", "\u{1FEF}"), ("´", "\u{1FFD}"),
+        ("\u{1FBF}", "\u{1FCD}\u{1FCE}\u{1FCF}"), ("\u{1FFE}", "\u{1FDD}\u{1FDE}\u{1FDF}"),
     ]
 
     /// Letters and digits drawn in another style: raised, lowered, circled, script.
