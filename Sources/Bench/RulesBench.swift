@@ -13,8 +13,9 @@ enum RulesBench {
         for count in [100, 1_000, 10_000] {
             var show = RulesShow(seed: 42)
             let rules = show.rules(count)
-            let events = show.events(2_000)
-            measureMatching(rules, events, report)
+            let events = show.events(20_000)
+            let rate = measureMatching(rules, events, report)
+            try measurePeers(rules, events, rate, report)
             measureDeciding(rules, events, report)
             measureBuilding(rules, report)
         }
@@ -26,7 +27,7 @@ enum RulesBench {
 
     private static func measureMatching(
         _ rules: [Rule], _ events: [LiveEvent], _ report: (BenchRow) -> Void
-    ) {
+    ) -> Double {
         let ruleSet = RuleSet(workspace: RulesShow.workspace, rules: rules)
         var matches = Matches()
         var found = 0
@@ -34,49 +35,64 @@ enum RulesBench {
         for _ in 0..<20 {
             found = 0
             let start = SystemTime.monotonicNanoseconds
-            for _ in 0..<10 {
-                var likes = LikeMeter()
-                for place in events.indices {
-                    ruleSet.match(events[place], likes: &likes, into: &matches)
-                    found += matches.count
-                }
+            var likes = LikeMeter()
+            for place in events.indices {
+                ruleSet.match(events[place], likes: &likes, into: &matches)
+                found += matches.count
             }
             best = min(best, Double(SystemTime.monotonicNanoseconds - start))
         }
-        let each = best / Double(events.count * 10)
-        let perEvent = Double(found) / Double(events.count * 10)
+        let each = best / Double(events.count)
+        let perEvent = Double(found) / Double(events.count)
         report(.init(name: label("matches of an event", rules), value: perEvent, unit: "rules"))
         report(.init(name: label("match", rules), value: 1e9 / each, unit: "events/s"))
+        var likes = LikeMeter()
         let times = percentiles(events) { event in
-            var likes = LikeMeter()
             ruleSet.match(event, likes: &likes, into: &matches)
         }
         report(.init(name: label("match p50", rules), value: times.p50, unit: "ns"))
         report(.init(name: label("match p99", rules), value: times.p99, unit: "ns"))
+        report(.init(name: label("match p99.9", rules), value: times.p999, unit: "ns"))
         report(
             .init(
                 name: label("memory of tables", rules),
                 value: Double(ruleSet.tablesSize) / Double(rules.count), unit: "bytes/rule"))
+        return 1e9 / each
     }
 
-    /// Each event many times in a row, so that the clock's own 30 ns do not count: the median of
-    /// its rounds is the event's time, and the percentiles are over events.
+    /// Two seconds for each peer.
+    private static func measurePeers(
+        _ rules: [Rule], _ events: [LiveEvent], _ rate: Double, _ report: (BenchRow) -> Void
+    ) throws {
+        for figure in try RulesBenchPeer.measure(rules, events).rates {
+            report(
+                .init(
+                    name: label("match", rules), value: rate, unit: "events/s", peer: figure.peer,
+                    peerValue: figure.eventsPerSecond))
+            report(
+                .init(
+                    name: label("matches of an event, by \(figure.peer)", rules),
+                    value: figure.matches, unit: "rules"))
+        }
+    }
+
+    /// Each event on its own, one after the other as they come, several times over. The clock's
+    /// own cost, some 30 ns, is included.
     private static func percentiles(
-        _ events: [LiveEvent], _ work: (LiveEvent) -> Void
-    ) -> (p50: Double, p99: Double) {
-        let repeats = 16
-        var times: [Double] = []
-        for event in events {
-            var rounds: [Double] = []
-            for _ in 0..<5 {
+        _ events: [LiveEvent], _ work: (borrowing LiveEvent) -> Void
+    ) -> (p50: Double, p99: Double, p999: Double) {
+        var times: [Int64] = []
+        times.reserveCapacity(events.count * 20)
+        for _ in 0..<20 {
+            for place in events.indices {
                 let start = SystemTime.monotonicNanoseconds
-                for _ in 0..<repeats { work(event) }
-                rounds.append(Double(SystemTime.monotonicNanoseconds - start) / Double(repeats))
+                work(events[place])
+                times.append(SystemTime.monotonicNanoseconds - start)
             }
-            times.append(rounds.sorted()[rounds.count / 2])
         }
         times.sort()
-        return (times[times.count / 2], times[times.count * 99 / 100])
+        func part(_ permille: Int) -> Double { Double(times[times.count * permille / 1000]) }
+        return (part(500), part(990), part(999))
     }
 
     private static func measureDeciding(

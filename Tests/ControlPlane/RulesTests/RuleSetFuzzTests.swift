@@ -1,14 +1,21 @@
+import Foundation
 import SharedModels
 import Testing
 
 @testable import Rules
 
+/// `CUELIGHT_FUZZ_ROUNDS=20` plays twenty times as long.
+private let thoroughness: Int = {
+    let wish = ProcessInfo.processInfo.environment["CUELIGHT_FUZZ_ROUNDS"]
+    return max(wish.flatMap(Int.init) ?? 1, 1)
+}()
+
 @Suite("Rule sets against the oracle")
 struct RuleSetFuzzTests {
     @Test("every random rule set matches what the oracle matches", arguments: 0..<24)
     func matchesAsTheOracle(shard: Int) {
-        for round in 0..<50 {
-            let seed = UInt64(shard * 1000 + round + 1)
+        for round in 0..<8 * thoroughness {
+            let seed = UInt64(shard * 100_000 + round + 1)
             var world = RandomWorld(seed: seed)
             let rules = world.rules(world.dice.pick([0, 1, 5, 30, 63, 64, 65, 150]))
             let ruleSet = RuleSet(workspace: workspace, rules: rules)
@@ -31,8 +38,8 @@ struct RuleSetFuzzTests {
 
     @Test("every random show makes the cues that the oracle makes, across swaps", arguments: 0..<12)
     func decidesAsTheOracle(shard: Int) {
-        for round in 0..<40 {
-            let seed = UInt64(shard * 1000 + round + 500_000)
+        for round in 0..<4 * thoroughness {
+            let seed = UInt64(shard * 100_000 + round + 50_000_000)
             guard let failure = Self.playShow(seed: seed) else { continue }
             Issue.record("seed \(seed): \(failure)")
             return
@@ -71,7 +78,7 @@ struct RuleSetFuzzTests {
 
     @Test("deep automata, beyond the dense rows, match what the oracle matches")
     func matchesBeyondTheDenseRows() {
-        for seed in UInt64(1)...3 {
+        for seed in UInt64(1)...UInt64(1 + thoroughness) {
             var dice = Dice(seed: seed)
             let letters = (0..<200).compactMap { Unicode.Scalar(UInt32(0x4E00 + $0)) }.map(
                 String.init)
