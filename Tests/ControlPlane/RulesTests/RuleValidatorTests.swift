@@ -20,7 +20,7 @@ struct RuleValidatorTests {
             rule.trigger = .comment(
                 TextMatch(mode: .exact, text: String(repeating: "👍", count: 100)))
             rule.conditions = Array(
-                repeating: .handleIn(Array(repeating: "ann", count: 100)), count: 16)
+                repeating: .handleIn(Array(repeating: "ann", count: 12)), count: 16)
             rule.actions = Array(repeating: switchOn, count: 16)
             rule.guards = Guards(
                 cooldownMilliseconds: 86_400_000, viewerCooldownMilliseconds: 86_400_000,
@@ -50,6 +50,11 @@ struct RuleValidatorTests {
             fields { $0.conditions = [.handleNotIn(Array(repeating: "a", count: 101))] } == [
                 "conditions[0].any"
             ])
+        #expect(
+            fields {
+                $0.conditions = Array(
+                    repeating: .handleIn(Array(repeating: "a", count: 67)), count: 3)
+            } == ["conditions"])
         #expect(fields { $0.guards.cooldownMilliseconds = -1 } == ["guards.cooldown_ms"])
         #expect(
             fields { $0.guards.viewerCooldownMilliseconds = 86_400_001 } == [

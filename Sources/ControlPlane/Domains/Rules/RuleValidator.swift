@@ -16,6 +16,9 @@ package struct RuleProblem: Hashable, Sendable {
 /// Finds what is out of the bounds that `Rule` states. Whether the devices and channels exist is
 /// for others to say.
 package struct RuleValidator {
+    /// The most handles in all conditions of a rule: they are what a rule set is built slowest of.
+    package static let handlesMax = 200
+
     private var problems: [RuleProblem] = []
 
     /// Everything wrong with the rule; empty if it may be kept.
@@ -36,6 +39,7 @@ package struct RuleValidator {
         for (index, condition) in rule.conditions.prefix(Rule.conditionsMax).enumerated() {
             check(condition, "conditions[\(index)].any")
         }
+        checkHandles(rule.conditions)
         count(rule.actions.count, "actions", 1...Rule.actionsMax)
         for (index, action) in rule.actions.prefix(Rule.actionsMax).enumerated() {
             length(action.channel, "actions[\(index)].channel", 1...64)
@@ -77,6 +81,18 @@ package struct RuleValidator {
             for (index, handle) in handles.prefix(100).enumerated() {
                 text(handle, "\(field)[\(index)]", 64)
             }
+        }
+    }
+
+    private mutating func checkHandles(_ conditions: [Condition]) {
+        let count = conditions.reduce(0) { sum, condition in
+            switch condition {
+            case .handleIn(let handles), .handleNotIn(let handles): sum + handles.count
+            case .anyRole, .anySource: sum
+            }
+        }
+        if count > Self.handlesMax {
+            add("conditions", "must name at most \(Self.handlesMax) handles, not \(count)")
         }
     }
 
