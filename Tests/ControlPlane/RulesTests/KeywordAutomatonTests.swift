@@ -34,7 +34,7 @@ struct KeywordAutomatonTests {
         }
     }
 
-    @Test("finds every keyword at every place, the longest first", arguments: 1...200)
+    @Test("finds every keyword at every place, the longest first", arguments: 1...40)
     func findsAll(seed: UInt64) {
         var dice = Dice(seed: seed)
         // Two hundred letters make rows so wide that deep states have none.
