@@ -4,3 +4,4 @@
 #embed "../Migrations/0001_platform_create.sql" suffix(, 0, )
 #embed "../Migrations/0100_accounts_create.sql" suffix(, 0, )
 #embed "../Migrations/0200_devices_create.sql" suffix(, 0, )
+#embed "../Migrations/0300_rules_create.sql" suffix(, 0, )
