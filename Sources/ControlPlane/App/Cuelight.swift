@@ -32,7 +32,7 @@ struct Cuelight {
             let flags = try Flags(arguments, of: word)
             if flags.isHelp { return say(Help.text(of: word)) }
             return try await ReplayCommand(flags).run()
-        case "openapi": return say(APIDocument.text)
+        case "openapi": return say(try APIDocument.text)
         case "version", "--version", "-V": return say("cuelight \(Version.text)\n")
         case "help", "--help", "-h": return say(Help.text(of: arguments.first ?? ""))
         default: throw UsageError(command: "", message: "there is no command \"\(word)\"")
