@@ -29,7 +29,8 @@ func tests(_ name: String, at path: String, uses: [Target.Dependency]) -> Target
 func domain(_ name: String, uses libraries: [Target.Dependency]) -> [Target] {
     [
         module(
-            name, at: "ControlPlane/Domains/\(name)", uses: ["SharedModels", "Platform"] + libraries,
+            name, at: "ControlPlane/Domains/\(name)",
+            uses: ["SharedModels", "Platform"] + libraries,
             exclude: ["README.md"]),
         tests(
             "\(name)Tests", at: "ControlPlane/\(name)Tests",
@@ -61,17 +62,18 @@ let platform: [Target] = [
     system(
         "CMosquitto", at: "Platform/CMosquitto", pkgConfig: "libmosquitto",
         apt: "libmosquitto-dev"),
-    module("MQTT", at: "Platform/MQTT", uses: ["CMosquitto", "CLinux", "Platform", "SharedModels"]),
+    module(
+        "MQTT", at: "Platform/MQTT", uses: ["CMosquitto", "CLinux", "Platform", "SharedModels"]),
     .target(
         name: "COpenSSL", path: "Sources/Platform/COpenSSL",
         linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     .target(
         name: "CSodium", path: "Sources/Platform/CSodium",
         linkerSettings: [.linkedLibrary("sodium")]),
-    module("Crypto", at: "Platform/Crypto", uses: ["COpenSSL", "CSodium", "Platform"]),
+    module("Crypto", at: "Platform/Crypto", uses: ["COpenSSL", "CSodium", "Platform", "SharedModels"]),
     tests("PlatformTests", at: "PlatformTests", uses: ["Platform", "CLinux", "SharedModels"]),
     tests("MQTTTests", at: "MQTTTests", uses: ["MQTT", "Platform", "SharedModels"]),
-    tests("CryptoTests", at: "CryptoTests", uses: ["Crypto", "Platform"]),
+    tests("CryptoTests", at: "CryptoTests", uses: ["Crypto", "Platform", "SharedModels"]),
 ]
 
 let libraries: [Target] = [
@@ -121,7 +123,8 @@ let controlPlane: [Target] =
     ]
 
 let edge: [Target] = [
-    .target(name: "FirmwareCore", path: "Sources/Firmware/Core", sources: ["src"],
+    .target(
+        name: "FirmwareCore", path: "Sources/Firmware/Core", sources: ["src"],
         publicHeadersPath: "src"),
     system("CSQLite", at: "EdgeAgent/CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
     module(
@@ -136,12 +139,14 @@ let edge: [Target] = [
     tests(
         "EdgeAgentTests", at: "EdgeAgentTests",
         uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
-    tests("FirmwareTests", at: "FirmwareTests", uses: ["FirmwareCore", "Hardware", "SharedModels"]),
+    tests(
+        "FirmwareTests", at: "FirmwareTests", uses: ["FirmwareCore", "Hardware", "SharedModels"]),
 ]
 
 let wholes: [Target] = [
     .target(
-        name: "TestSupport", dependencies: ["CLinux", "Platform", "Postgres", "MQTT", "SharedModels"],
+        name: "TestSupport",
+        dependencies: ["CLinux", "Platform", "Postgres", "MQTT", "SharedModels"],
         path: "Tests/Support", swiftSettings: strict),
     tests("TidyTests", at: "TidyTests", uses: []),
     tests("SystemTests", at: "SystemTests", uses: ["Platform", "SharedModels"]),

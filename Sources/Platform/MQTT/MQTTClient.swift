@@ -26,6 +26,7 @@ package final class MQTTClient: Worker, @unchecked Sendable {
         let filter: String
         let quality: QualityOfService
         let handler: Handler
+        let granted: Completion?
     }
 
     package let name: String
@@ -41,6 +42,10 @@ package final class MQTTClient: Worker, @unchecked Sendable {
     private var state = State.disconnected(reason: "not started")
     private var watch: Watch?
     private var ticker: LoopTimer?
+    private var connectTimer: LoopTimer?
+    /// True while the library is on the stack: packets made then are only queued by it, and
+    /// written when it has returned.
+    private var isInLibrary = false
     private var failures = 0
     private var isStopping = false
     private var finish: (() -> Void)?
@@ -66,13 +71,15 @@ package final class MQTTClient: Worker, @unchecked Sendable {
 
     /// Subscribes now and after every reconnect; `handler` runs on the loop for each message
     /// whose topic matches. Any thread.
+    /// - Parameter granted: runs on the loop at each answer of the broker: granted, or refused.
     package func subscribe(
-        _ filter: String, quality: QualityOfService = .atLeastOnce,
+        _ filter: String, quality: QualityOfService = .atLeastOnce, granted: Completion? = nil,
         handler: @escaping Handler
     ) {
         onLoop { client in
             client.subscriptions.append(
-                Subscription(filter: filter, quality: quality, handler: handler))
+                Subscription(
+                    filter: filter, quality: quality, handler: handler, granted: granted))
             if client.state == .connected {
                 client.sendSubscription(client.subscriptions.count - 1)
             }
@@ -156,10 +163,14 @@ extension MQTTClient {
         let password = configuration.password()
         // mosquitto_connect resolves names and connects while it blocks.
         BlockingCall.run(name: "mqtt-connect") { () -> MQTTError? in
-            do { try handle.connect(configuration, password: password) } catch { return error }
-            return nil
-        } then: { [weak self, loop] error in
-            loop.submit { self?.attempted(error) }
+            do throws(MQTTError) {
+                try handle.connect(configuration, password: password)
+                return nil
+            } catch {
+                return error
+            }
+        } then: { [self] error in
+            loop.submit { self.attempted(error) }
         }
     }
 
@@ -174,9 +185,9 @@ extension MQTTClient {
             return retry(.disconnected(reason: "\(error)"))
         }
         tick()
-        ticker?.cancel()
         let limit = configuration.connectTimeout
-        ticker = loop.schedule(after: limit) { [weak self] in
+        connectTimer?.cancel()
+        connectTimer = loop.schedule(after: limit) { [weak self] in
             guard let self, self.state == .connecting else { return }
             self.lost(reason: "no CONNACK within \(limit)")
         }
@@ -184,19 +195,24 @@ extension MQTTClient {
     }
 
     private func ready(_ readiness: Readiness) {
-        if !readiness.isDisjoint(with: [.readable, .hangUp]), !handle.read() {
-            return lost(reason: "connection lost")
-        }
-        if readiness.contains(.writable), !handle.write() {
-            return lost(reason: "connection lost")
-        }
-        flush()
+        isInLibrary = true
+        let isAlive =
+            (readiness.isDisjoint(with: [.readable, .hangUp]) || handle.read())
+            && (!readiness.contains(.writable) || handle.write())
+        isInLibrary = false
+        guard isAlive else { return lost(reason: "connection lost") }
+        pump()
     }
 
     /// Writes what the library holds, and watches for room while something is left.
     private func flush() {
-        guard let watch else { return }
-        if handle.wantsWrite, !handle.write() { return lost(reason: "connection lost") }
+        guard let watch, !isInLibrary else { return }
+        if handle.wantsWrite {
+            isInLibrary = true
+            let isAlive = handle.write()
+            isInLibrary = false
+            if !isAlive { return lost(reason: "connection lost") }
+        }
         watch.change(to: handle.wantsWrite ? [.readable, .writable] : .readable)
     }
 
@@ -205,7 +221,12 @@ extension MQTTClient {
         for entry in queue.takeExpired(at: cue_monotonic_ns()) {
             entry.completion?(.failure(.expired))
         }
-        if watch != nil, state == .connected, !handle.tick() { lost(reason: "no ping answer") }
+        if state == .connected {
+            isInLibrary = true
+            let isAlive = handle.tick()
+            isInLibrary = false
+            if !isAlive { lost(reason: "no ping answer") } else { flush() }
+        }
         guard !isStopping else { return }
         ticker?.cancel()
         ticker = loop.schedule(after: .seconds(1)) { [weak self] in self?.tick() }
@@ -215,6 +236,7 @@ extension MQTTClient {
         guard watch != nil else { return }
         watch?.cancel()
         watch = nil
+        connectTimer?.cancel()
         pendingSubscriptions = [:]
         handle.disconnect()
         if isStopping { return ended() }
@@ -253,6 +275,7 @@ extension MQTTClient {
         watch?.cancel()
         watch = nil
         ticker?.cancel()
+        connectTimer?.cancel()
         become(.stopped)
         for completion in inflight.values { completion?(.failure(.stopped)) }
         inflight = [:]
@@ -276,18 +299,28 @@ extension MQTTClient {
         pump()
     }
 
-    /// Gives the library what fits into the window.
+    /// Gives the library what fits into the window and the socket.
     private func pump() {
-        guard state == .connected else { return }
-        while inflight.count < configuration.inflightMax, let entry = queue.popFirst() {
-            do {
-                let identifier = try handle.publish(entry.message)
-                inflight[identifier] = .some(entry.completion)
-            } catch {
-                entry.completion?(.failure(error))
-            }
-        }
         flush()
+        while state == .connected, watch != nil, !isInLibrary, !handle.wantsWrite,
+            inflight.count < configuration.inflightMax, let entry = queue.popFirst()
+        {
+            send(entry)
+            flush()
+        }
+    }
+
+    private func send(_ entry: OutgoingQueue.Entry) {
+        do {
+            let identifier = try handle.publish(entry.message)
+            // QoS 0 is done once written, and the library says so before it returns.
+            switch entry.message.quality {
+            case .atMostOnce: entry.completion?(.success(()))
+            case .atLeastOnce: inflight[identifier] = .some(entry.completion)
+            }
+        } catch {
+            entry.completion?(.failure(error))
+        }
     }
 
     private func sendSubscription(_ index: Int) {
@@ -316,12 +349,10 @@ extension MQTTClient: MosquittoEvents {
                 code == 4 || code == 5 ? .refused(reason: reason) : .disconnected(reason: reason))
         }
         failures = 0
-        ticker?.cancel()
+        connectTimer?.cancel()
         log.info("connected")
         become(.connected)
         for index in subscriptions.indices { sendSubscription(index) }
-        pump()
-        tick()
     }
 
     func disconnected(code: Int32) {
@@ -333,15 +364,18 @@ extension MQTTClient: MosquittoEvents {
         if let completion = inflight.removeValue(forKey: identifier) {
             completion?(.success(()))
         }
-        pump()
     }
 
     func subscribed(identifier: Int32, isGranted: Bool) {
-        guard let index = pendingSubscriptions.removeValue(forKey: identifier), !isGranted else {
+        guard let index = pendingSubscriptions.removeValue(forKey: identifier) else { return }
+        let subscription = subscriptions[index]
+        guard !isGranted else {
+            subscription.granted?(.success(()))
             return
         }
-        let error = MQTTError.subscriptionRefused(filter: subscriptions[index].filter)
+        let error = MQTTError.subscriptionRefused(filter: subscription.filter)
         log.error("subscription refused", ["reason": .string("\(error)")])
+        subscription.granted?(.failure(error))
     }
 
     func received(topic: String, payload: [UInt8], isRetained: Bool) {

@@ -4,7 +4,8 @@ package enum TopicFilter {
     /// topics that begin with `$`.
     package static func matches(_ topic: String, filter: String) -> Bool {
         if topic.hasPrefix("$") && !filter.hasPrefix("$") { return false }
-        let topics = topic.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let topics = topic.utf8.split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         let filters = filter.utf8.split(
             separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         for (index, wanted) in filters.enumerated() {

@@ -1,0 +1,61 @@
+# Every command a person types. The only caller of `swift`.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+SWIFT_FLAGS := --explicit-target-dependency-import-check error
+DEBUG := .build/debug
+RELEASE := .build/release
+
+include Sources/Firmware/firmware.mk
+include Sources/ControlPlane/BrokerPlugin/broker.mk
+
+.PHONY: help setup build release run test test-fast tidy format golden smoke bench ci clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 18
+
+setup: ## installs the Debian packages that are missing
+	@deploy/setup.sh
+
+build: setup ## strict debug build of everything
+	swift build $(SWIFT_FLAGS) --build-tests
+
+release: setup ## optimised programs, the broker's plugin and the board's firmware
+	swift build $(SWIFT_FLAGS) -c release --product cuelight
+	swift build $(SWIFT_FLAGS) -c release --product cuelight-agent
+	@$(MAKE) --no-print-directory broker-plugin firmware
+
+run: release ## the whole demo: services, control plane, agent, simulated board, livestream
+	@deploy/demo.sh
+
+test: build broker-plugin firmware ## everything, on real services and simulated boards
+	@$(MAKE) --no-print-directory firmware-test
+	@$(MAKE) --no-print-directory broker-test
+	swift test $(SWIFT_FLAGS) --skip-build
+
+test-fast: ## the pure tests alone
+	swift test $(SWIFT_FLAGS) --filter \
+		'SharedModelsTests|PlatformTests|CryptoTests|RulesTests|LiveTests'
+
+tidy: setup ## format, layout and architecture checks
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	swift test $(SWIFT_FLAGS) --filter TidyTests
+
+format: ## formats Swift in place
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+golden: ## rewrites the golden files; review the difference
+	CUELIGHT_GOLDEN=write swift test $(SWIFT_FLAGS) --filter Golden
+
+smoke: release ## 300 cues through every real part; prints one JSON line
+	@python3 Tests/Smoke/smoke.py
+
+bench: setup ## measures beside peers; writes docs/benchmarks.md (ONLY=rules for one part)
+	swift build $(SWIFT_FLAGS) -c release --product cuelight-bench
+	$(RELEASE)/cuelight-bench $(ONLY)
+
+ci: ## all that CI runs
+	@.ci/run
+
+clean: ## removes what was built
+	rm -rf .build

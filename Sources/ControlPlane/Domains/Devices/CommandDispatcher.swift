@@ -1,0 +1,196 @@
+internal import FoundationEssentials
+package import Platform
+package import SharedModels
+
+/// The last hop of the hot path: cues become commands, commands go to the broker, outcomes come
+/// back. Lives on the event loop that also carries the broker's connection, so that nothing
+/// waits between a decision and the socket.
+package final class CommandDispatcher: @unchecked Sendable {
+    // Safe: every method checks that it runs on the loop; nothing else holds its state.
+
+    /// What it needs of its surroundings; all are called on the loop.
+    package struct Surroundings: Sendable {
+        /// Hands a payload to the broker; the closure is called with false if it gave up.
+        package var publish:
+            @Sendable (
+                _ topic: Topic, _ payload: [UInt8], _ deadlineNanoseconds: Int64,
+                _ done: @escaping @Sendable (Bool) -> Void
+            ) -> Void
+        /// Told of each command when it is sent, and when it has ended.
+        package var sent: @Sendable (CommandRecord) -> Void
+        package var ended: @Sendable (EndedCommand) -> Void
+        package var makeCommandID: @Sendable () -> CommandID
+        package var monotonicNanoseconds: @Sendable () -> Int64
+        package var unixMilliseconds: @Sendable () -> Int64
+
+        package init(
+            publish: @escaping @Sendable (
+                Topic, [UInt8], Int64, @escaping @Sendable (Bool) -> Void
+            ) -> Void,
+            sent: @escaping @Sendable (CommandRecord) -> Void,
+            ended: @escaping @Sendable (EndedCommand) -> Void,
+            makeCommandID: @escaping @Sendable () -> CommandID,
+            monotonicNanoseconds: @escaping @Sendable () -> Int64,
+            unixMilliseconds: @escaping @Sendable () -> Int64
+        ) {
+            self.publish = publish
+            self.sent = sent
+            self.ended = ended
+            self.makeCommandID = makeCommandID
+            self.monotonicNanoseconds = monotonicNanoseconds
+            self.unixMilliseconds = unixMilliseconds
+        }
+    }
+
+    /// Commands under way at most, over all workspaces.
+    package static let openMax = 20_000
+
+    package let loop: EventLoop
+    private let surroundings: Surroundings
+    private var table = CommandTable(capacity: CommandDispatcher.openMax)
+    /// The agents and devices as of now; changed on the loop alone.
+    package private(set) var directory = DeviceDirectory()
+    private let encoder = JSONEncoder()
+
+    package init(loop: EventLoop, surroundings: Surroundings) {
+        self.loop = loop
+        self.surroundings = surroundings
+    }
+
+    package var openCount: Int {
+        loop.preconditionOnLoop()
+        return table.count
+    }
+
+    /// Changes the directory. On the loop.
+    package func updateDirectory<Result>(_ change: (inout DeviceDirectory) -> Result) -> Result {
+        loop.preconditionOnLoop()
+        return change(&directory)
+    }
+
+    /// Does what a cue decided: one command for each of its actions, in their order. On the loop.
+    /// - Returns: the commands' ids; those that could not be sent have ended already.
+    @discardableResult
+    package func dispatch(_ cue: Cue, trace: Trace) -> [CommandID] {
+        loop.preconditionOnLoop()
+        return cue.actions.map { action in
+            send(
+                action, workspace: cue.workspace, deadline: cue.deadline, trace: trace,
+                origin: Origin(
+                    cue: cue.id, rule: cue.rule, event: cue.event,
+                    sourceMessageID: cue.sourceMessageID, viewerID: cue.viewerID))
+        }
+    }
+
+    /// Does what a person asked for. On the loop.
+    package func dispatch(
+        _ action: Action, in workspace: WorkspaceID, deadline: Duration, trace: Trace
+    ) -> CommandID {
+        loop.preconditionOnLoop()
+        return send(
+            action, workspace: workspace, deadline: deadline, trace: trace, origin: Origin())
+    }
+
+    /// Takes an outcome from an agent. On the loop.
+    package func receive(_ outcome: Outcome, from agent: AgentID) {
+        loop.preconditionOnLoop()
+        guard let ended = table.end(with: outcome, from: agent) else { return }
+        surroundings.ended(ended)
+    }
+
+    /// Takes back what is queued for messages or viewers of a workspace. On the loop. The agents
+    /// answer each command with `cancelled`, or with what became of it.
+    package func cancel(
+        in workspace: WorkspaceID, messageIDs: Set<String>, viewerIDs: Set<String>
+    ) {
+        loop.preconditionOnLoop()
+        let records = table.commands(
+            of: workspace, messageIDs: messageIDs, viewerIDs: viewerIDs)
+        for (agent, records) in Dictionary(grouping: records, by: \.agent) {
+            let ids = records.map(\.command.id)
+            for start in stride(from: 0, to: ids.count, by: 256) {
+                let message = Cancellation(commands: Array(ids[start..<min(start + 256, ids.count)]))
+                let topic = Topic(workspace: workspace, agent: agent, leaf: .cancel)
+                guard let payload = try? encoder.encode(message) else { continue }
+                surroundings.publish(topic, Array(payload), .max) { _ in }
+            }
+        }
+    }
+
+    /// Ends what has had no outcome for too long; call about once a second. On the loop.
+    package func tick() {
+        loop.preconditionOnLoop()
+        let now = surroundings.unixMilliseconds()
+        for ended in table.endUnanswered(unixMilliseconds: now) { surroundings.ended(ended) }
+    }
+
+    private struct Origin {
+        var cue: CueID?
+        var rule: RuleID?
+        var event: LiveEventID?
+        var sourceMessageID = ""
+        var viewerID = ""
+    }
+
+    private func send(
+        _ action: Action, workspace: WorkspaceID, deadline: Duration, trace: Trace, origin: Origin
+    ) -> CommandID {
+        let now = surroundings.unixMilliseconds()
+        let id = surroundings.makeCommandID()
+        let target = Result { () throws(DeviceDirectory.Refusal) in
+            try directory.resolve(action, in: workspace)
+        }
+        var trace = trace
+        trace.publishedNanoseconds = surroundings.monotonicNanoseconds()
+        let device = directory.devices[action.device]
+        let command = Command(
+            id: id, board: device?.board ?? .blank, channel: action.channel,
+            operation: action.operation, issuedAtMilliseconds: now,
+            expiresAtMilliseconds: now + deadline.millisecondsClamped, trace: trace)
+        let record = CommandRecord(
+            command: command, workspace: workspace, device: action.device,
+            agent: device?.agent ?? AgentID(high: 0, low: 0), cue: origin.cue, rule: origin.rule,
+            event: origin.event, sourceMessageID: origin.sourceMessageID,
+            viewerID: origin.viewerID)
+        guard table.insert(record) else {
+            surroundings.ended(
+                EndedCommand(
+                    record: record,
+                    outcome: Outcome(
+                        command: id, status: .rejected, reason: "too_many_commands",
+                        detail: "too many commands are under way", endedAtMilliseconds: now,
+                        trace: trace)))
+            return id
+        }
+        surroundings.sent(record)
+        switch target {
+        case .failure(let refusal): end(id, .rejected, refusal.reason, refusal.detail)
+        case .success((_, let agent)): publish(record, to: agent, deadline: deadline)
+        }
+        return id
+    }
+
+    private func publish(_ record: CommandRecord, to agent: Agent, deadline: Duration) {
+        let id = record.command.id
+        guard let payload = try? encoder.encode(record.command) else {
+            // Encoding plain numbers and text cannot fail; if it did, nothing was sent.
+            return end(id, .failed, "internal", "the command could not be written")
+        }
+        let topic = Topic(workspace: agent.workspace, agent: agent.id, leaf: .command)
+        let until = record.command.trace.publishedNanoseconds
+            .addingReportingOverflow(deadline.nanosecondsClamped)
+        surroundings.publish(
+            topic, Array(payload), until.overflow ? .max : until.partialValue
+        ) { [weak self] isDone in
+            if !isDone { self?.end(id, .expired, "broker_away", "the broker was not reached") }
+        }
+    }
+
+    private func end(_ id: CommandID, _ status: Outcome.Status, _ reason: String, _ detail: String)
+    {
+        let ended = table.end(
+            id, status, reason: reason, detail: detail,
+            unixMilliseconds: surroundings.unixMilliseconds())
+        if let ended { surroundings.ended(ended) }
+    }
+}

@@ -1,0 +1,104 @@
+package import SharedModels
+
+/// A command on its way or ended, with what it belongs to.
+package struct CommandRecord: Sendable, Hashable {
+    package let command: Command
+    package let workspace: WorkspaceID
+    package let device: DeviceID
+    package let agent: AgentID
+    /// Nil for a command that a person gave.
+    package let cue: CueID?
+    package let rule: RuleID?
+    package let event: LiveEventID?
+    /// By which a deletion in the livestream finds it; empty if there is none.
+    package let sourceMessageID: String
+    package let viewerID: String
+
+    package init(
+        command: Command, workspace: WorkspaceID, device: DeviceID, agent: AgentID,
+        cue: CueID? = nil, rule: RuleID? = nil, event: LiveEventID? = nil,
+        sourceMessageID: String = "", viewerID: String = ""
+    ) {
+        self.command = command
+        self.workspace = workspace
+        self.device = device
+        self.agent = agent
+        self.cue = cue
+        self.rule = rule
+        self.event = event
+        self.sourceMessageID = sourceMessageID
+        self.viewerID = viewerID
+    }
+}
+
+/// A command with its outcome.
+package struct EndedCommand: Sendable, Hashable {
+    package let record: CommandRecord
+    package let outcome: Outcome
+}
+
+/// The commands under way: each ends exactly once, whatever arrives how often. A pure value.
+struct CommandTable {
+    /// How long after its deadline an outcome may still come before a command counts as failed.
+    static let graceMilliseconds: Int64 = 5_000
+
+    private let capacity: Int
+    private var open: [CommandID: CommandRecord] = [:]
+
+    /// - Parameter capacity: commands under way at most; beyond it a new one is refused.
+    init(capacity: Int) { self.capacity = capacity }
+
+    var count: Int { open.count }
+
+    func record(of command: CommandID) -> CommandRecord? { open[command] }
+
+    /// Takes a new command; false if the table is full or the id is there already.
+    mutating func insert(_ record: CommandRecord) -> Bool {
+        guard open.count < capacity, open[record.command.id] == nil else { return false }
+        open[record.command.id] = record
+        return true
+    }
+
+    /// Ends a command. Nil if it is not under way, or if another agent than its own speaks.
+    mutating func end(with outcome: Outcome, from agent: AgentID) -> EndedCommand? {
+        guard let record = open[outcome.command], record.agent == agent else { return nil }
+        open[outcome.command] = nil
+        return EndedCommand(record: record, outcome: outcome)
+    }
+
+    /// Ends a command from our side: it could not be sent.
+    mutating func end(
+        _ id: CommandID, _ status: Outcome.Status, reason: String, detail: String,
+        unixMilliseconds: Int64
+    ) -> EndedCommand? {
+        guard let record = open.removeValue(forKey: id) else { return nil }
+        return EndedCommand(
+            record: record,
+            outcome: Outcome(
+                command: id, status: status, reason: reason, detail: detail,
+                endedAtMilliseconds: unixMilliseconds, trace: record.command.trace))
+    }
+
+    /// Ends what has had no outcome long after its deadline.
+    mutating func endUnanswered(unixMilliseconds: Int64) -> [EndedCommand] {
+        let late = open.values.filter {
+            $0.command.expiresAtMilliseconds + Self.graceMilliseconds < unixMilliseconds
+        }
+        return late.sorted { $0.command.id < $1.command.id }.compactMap {
+            end(
+                $0.command.id, .failed, reason: "no_answer",
+                detail: "the agent did not say how it ended", unixMilliseconds: unixMilliseconds)
+        }
+    }
+
+    /// The commands under way that stem from one of the messages or viewers of a workspace.
+    func commands(
+        of workspace: WorkspaceID, messageIDs: Set<String>, viewerIDs: Set<String>
+    ) -> [CommandRecord] {
+        open.values.filter { record in
+            record.workspace == workspace
+                && (messageIDs.contains(record.sourceMessageID) && !record.sourceMessageID.isEmpty
+                    || viewerIDs.contains(record.viewerID) && !record.viewerID.isEmpty)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package import SharedModels
+
+/// A device as the hot path needs it.
+package struct Device: Sendable, Hashable {
+    package var id: DeviceID
+    package var workspace: WorkspaceID
+    package var agent: AgentID
+    package var board: BoardUID
+    package var name: String
+    package var manifest: BoardManifest
+    package var createdAtMilliseconds: Int64
+}
+
+/// An agent as the hot path needs it.
+package struct Agent: Sendable, Hashable {
+    package var id: AgentID
+    package var workspace: WorkspaceID
+    package var name: String
+    package var platform: String
+    package var epoch: Int64
+    package var stopSequence: Int64
+    package var isRevoked: Bool
+    package var createdAtMilliseconds: Int64
+    /// What it last said of itself; nil until it did.
+    package var state: AgentState?
+    package var telemetry: AgentTelemetry?
+
+    package var isOnline: Bool { !isRevoked && state?.isOnline ?? false }
+}
+
+/// What an E-stop stops.
+package enum StopTarget: Hashable, Sendable {
+    case workspace(WorkspaceID)
+    case agent(AgentID)
+    case device(DeviceID)
+}
+
+/// Every agent and device with its stops, in memory, so that a cue finds its boards without a
+/// database. A pure value; filled at start and kept up to date by `DevicesService`.
+package struct DeviceDirectory: Sendable {
+    /// Why a command cannot go out now.
+    package struct Refusal: Error, Equatable, Sendable {
+        /// As `Outcome.reason`.
+        package let reason: String
+        /// As `Outcome.detail`.
+        package let detail: String
+    }
+
+    package private(set) var agents: [AgentID: Agent] = [:]
+    package private(set) var devices: [DeviceID: Device] = [:]
+    package private(set) var stops: Set<StopTarget> = []
+    private var boards: [AgentID: [BoardUID: DeviceID]] = [:]
+
+    package init() {}
+
+    package mutating func put(_ agent: Agent) { agents[agent.id] = agent }
+
+    package mutating func put(_ device: Device) {
+        if let old = devices[device.id] { boards[old.agent]?[old.board] = nil }
+        devices[device.id] = device
+        boards[device.agent, default: [:]][device.board] = device.id
+    }
+
+    package mutating func removeDevice(_ id: DeviceID) {
+        guard let device = devices.removeValue(forKey: id) else { return }
+        boards[device.agent]?[device.board] = nil
+        stops.remove(.device(id))
+    }
+
+    package mutating func update(_ agent: AgentID, _ change: (inout Agent) -> Void) {
+        guard var value = agents[agent] else { return }
+        change(&value)
+        agents[agent] = value
+    }
+
+    package mutating func setStop(_ target: StopTarget, isStopped: Bool) {
+        if isStopped { stops.insert(target) } else { stops.remove(target) }
+    }
+
+    package func device(of agent: AgentID, board: BoardUID) -> Device? {
+        boards[agent]?[board].flatMap { devices[$0] }
+    }
+
+    package func agents(of workspace: WorkspaceID) -> [Agent] {
+        agents.values.filter { $0.workspace == workspace }.sorted { $0.id < $1.id }
+    }
+
+    package func devices(of workspace: WorkspaceID) -> [Device] {
+        devices.values.filter { $0.workspace == workspace }.sorted { $0.id < $1.id }
+    }
+
+    /// How the board of a device is, as its agent last said.
+    package func condition(of device: Device) -> BoardState {
+        let agent = agents[device.agent]
+        guard let agent, agent.isOnline,
+            let board = agent.state?.boards.first(where: { $0.uid == device.board })
+        else { return BoardState(uid: device.board, condition: .offline) }
+        return board
+    }
+
+    /// Whether an E-stop holds the device, at whatever level.
+    package func isStopped(_ device: Device) -> Bool {
+        stops.contains(.workspace(device.workspace)) || stops.contains(.agent(device.agent))
+            || stops.contains(.device(device.id))
+    }
+
+    /// The whole wanted stop state of an agent, as it is published.
+    package func emergencyStop(of agent: Agent) -> EmergencyStop {
+        EmergencyStop(
+            sequence: agent.stopSequence,
+            isAgentStopped: stops.contains(.workspace(agent.workspace))
+                || stops.contains(.agent(agent.id)),
+            stoppedBoards: (boards[agent.id] ?? [:]).filter { stops.contains(.device($0.value)) }
+                .keys.sorted { $0.value < $1.value })
+    }
+
+    /// Finds the device for an action of a workspace, or says why not.
+    package func resolve(
+        _ action: Action, in workspace: WorkspaceID
+    ) throws(Refusal) -> (Device, Agent) {
+        guard let device = devices[action.device], device.workspace == workspace,
+            let agent = agents[device.agent]
+        else { throw Refusal(reason: "no_device", detail: "there is no such device") }
+        guard !isStopped(device) else {
+            throw Refusal(reason: "estopped", detail: "the E-stop is pressed")
+        }
+        guard let channel = device.manifest.channel(named: action.channel) else {
+            throw Refusal(
+                reason: "no_channel", detail: "\(device.name) has no channel \(action.channel)")
+        }
+        if let problem = channel.refusal(of: action.operation) {
+            throw Refusal(reason: "bad_operation", detail: problem)
+        }
+        guard agent.isOnline else {
+            throw Refusal(reason: "agent_offline", detail: "the agent \(agent.name) is offline")
+        }
+        guard condition(of: device).condition != .offline else {
+            throw Refusal(reason: "board_offline", detail: "the board is not connected")
+        }
+        return (device, agent)
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+
+/// Documents, migrations and boards: what must stand together.
+@Suite("Documents")
+struct DocumentTests {
+    @Test("no Markdown link into the repository is dead")
+    func linksLive() throws {
+        let pattern = try Regex("\\]\\(([^)#\\s]+)(#[^)]*)?\\)")
+        var documents = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].compactMap { name in
+            (try? String(contentsOf: Repository.root.appending(path: name), encoding: .utf8))
+                .map { Repository.File(path: name, text: $0) }
+        }
+        #expect(documents.count == 3)
+        for folder in ["docs", "Sources", "deploy", "hardware", "Tests"] {
+            documents += Repository.files(in: folder, ending: ".md")
+        }
+        for document in documents {
+            let folder = document.path.split(separator: "/").dropLast().joined(separator: "/")
+            for match in document.text.matches(of: pattern) {
+                guard let target = match.output[1].substring, !target.contains("://") else {
+                    continue
+                }
+                let base = Repository.root.appending(path: folder)
+                let path = base.appending(path: String(target)).standardizedFileURL.path()
+                #expect(
+                    FileManager.default.fileExists(atPath: path), "\(document.path): \(target)")
+            }
+        }
+    }
+
+    @Test("migrations are numbered, named after a domain, and all embedded")
+    func migrationsAreInOrder() throws {
+        let folder = "Sources/ControlPlane/Database"
+        let names = Repository.names(in: "\(folder)/Migrations").filter { $0.hasSuffix(".sql") }
+        let pattern = try Regex("^[0-9]{4}_[a-z]+_[a-z_]+\\.sql$")
+        #expect(!names.isEmpty)
+        #expect(Set(names.map { $0.prefix(4) }).count == names.count, "two with one number")
+        let embedding = Repository.files(in: "\(folder)/CSchema", ending: ".c", ".h", ".inc")
+            .map(\.text).joined()
+        for name in names {
+            #expect(name.wholeMatch(of: pattern) != nil, "\(name)")
+            #expect(embedding.contains(name.dropLast(4)), "\(name) is not embedded")
+        }
+    }
+
+    @Test("a board has its description, wiring, bill of materials and code")
+    func boardsAreWhole() {
+        let boards = Repository.names(in: "hardware/boards").filter { $0.hasSuffix(".json") }
+            .map { String($0.dropLast(5)) }
+        #expect(boards.contains("uno"))
+        for board in boards {
+            #expect(Repository.exists("Sources/Firmware/Boards/\(board)"), "\(board)")
+            guard board != "host" else { continue }
+            #expect(Repository.exists("hardware/bom/\(board).csv"), "\(board)")
+            let wiring = ["md", "svg"].map { "hardware/wiring/\(board).\($0)" }
+            #expect(wiring.contains(where: Repository.exists), "\(board)")
+        }
+    }
+}
