@@ -353,6 +353,9 @@ void cue_channels_start(cue_channels_t *channels, const cue_board_t *board)
         cue_channel_t channel = describe(channels, index);
         board->prepare(board->context, &channel);
         write_off(channels, &channel);
+        if (channel.kind == CUE_KIND_BUTTON) {
+            channels->buttons = (uint16_t)(channels->buttons | (uint16_t)(1u << index));
+        }
     }
 }
 
@@ -386,11 +389,15 @@ static void tick_button(cue_channels_t *channels, uint8_t index, const cue_chann
 uint16_t cue_channels_tick(cue_channels_t *channels)
 {
     uint16_t cut = 0;
+    uint32_t now = now_us(channels);
     for (uint8_t index = 0; index < channels->board->channel_count; index++) {
         cue_channel_state_t *state = &channels->states[index];
+        bool button = (channels->buttons & (uint16_t)(1u << index)) != 0;
+        if (!button && !state->on && !state->paused) {
+            continue; // most of them, most of the time; reading the table costs more
+        }
         const cue_channel_t channel = describe(channels, index);
-        uint32_t now = now_us(channels);
-        if (channel.kind == CUE_KIND_BUTTON) {
+        if (button) {
             tick_button(channels, index, &channel, now);
             continue;
         }
@@ -418,12 +425,7 @@ uint16_t cue_channels_active(const cue_channels_t *channels)
 
 bool cue_channels_driving(const cue_channels_t *channels)
 {
-    for (uint8_t index = 0; index < channels->board->channel_count; index++) {
-        if (channels->states[index].on && describe(channels, index).kind != CUE_KIND_BUTTON) {
-            return true;
-        }
-    }
-    return false;
+    return (cue_channels_active(channels) & (uint16_t)~channels->buttons) != 0;
 }
 
 uint32_t cue_channels_idle_us(const cue_channels_t *channels, uint32_t limit_us)

@@ -27,6 +27,7 @@ typedef struct {
 
 typedef struct {
     const cue_board_t *board;
+    uint16_t buttons; // a bit for each channel that is an input
     cue_channel_state_t states[CUE_CHANNELS_MAX];
 } cue_channels_t;
 

@@ -60,7 +60,7 @@ static void drive(void *context)
 {
     cue_device_t *device = (cue_device_t *)context;
     uint16_t cut = cue_channels_tick(&device->channels);
-    for (uint8_t index = 0; index < device->board->channel_count; index++) {
+    for (uint8_t index = 0; cut != 0 && index < device->board->channel_count; index++) {
         if ((cut & (uint16_t)(1u << index)) != 0) {
             cue_count(&device->counters.max_on_cuts, 1);
             device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
@@ -70,7 +70,7 @@ static void drive(void *context)
     for (uint8_t index = 0; index < device->board->channel_count; index++) {
         cue_channel_state_t *state = &device->channels.states[index];
         if (state->on == state->reported ||
-            device->board->channel(device->board->context, index).kind != CUE_KIND_BUTTON) {
+            (device->channels.buttons & (uint16_t)(1u << index)) == 0) {
             continue;
         }
         // A level that finds no room is tried again, so that the last one always arrives.
