@@ -188,7 +188,7 @@ package final class AgentCore: @unchecked Sendable {
     }
 
     /// A port that is gone, and closed, is no longer waited for; scanning finds it again.
-    private func forgetVanishedPorts() {
+    private func forgetVanishedPorts(_ present: Set<String>) {
         for (path, driver) in drivers where !present.contains(path) && !driver.isOpen {
             driver.end()
             drivers[path] = nil
