@@ -18,6 +18,8 @@ package struct LinkSession {
         /// The first wait for a quiet frame: the board needs up to 50 ms for it.
         package static let quietTimeoutNanoseconds: Int64 = 120_000_000
         package static let sendingsMax = 5
+        /// Refusals of a frame's length before they are believed.
+        package static let lengthRefusalsMax = 3
         /// Pause before a state that the board did not take is asked for again.
         package static let insistNanoseconds: Int64 = 200_000_000
         /// Times that a manifest is read before the board is given up.
@@ -89,6 +91,8 @@ package struct LinkSession {
         var sendings: Int
         var timeoutNanoseconds: Int64
         var dueNanoseconds: Int64
+        /// How often the board found its length wrong.
+        var lengthRefusals = 0
     }
 
     package private(set) var phase = Phase.greeting
@@ -315,11 +319,23 @@ extension LinkSession {
             statistics.strays += 1
             return
         }
+        if isDoubtful(message, index) { return }
         let entry = inFlight.remove(at: index)
         if entry.sendings == 1, !entry.request.isQuiet, entry.request != .hello {
             statistics.roundTrip(now - entry.firstSentNanoseconds)
         }
         settle(entry, with: message, at: now, &actions)
+    }
+
+    /// Whether a refusal speaks of a damaged frame rather than of ours. The link's CRC has no
+    /// final inversion, so a frame whose closing 00 became 01 passes with a byte too many, and
+    /// is refused for its length; ours is then still to be answered.
+    private mutating func isDoubtful(_ message: LinkMessage, _ index: Int) -> Bool {
+        guard case .nak(let code, _, _) = message, Refusal(rawValue: code) == .badLength else {
+            return false
+        }
+        inFlight[index].lengthRefusals += 1
+        return inFlight[index].lengthRefusals < Limits.lengthRefusalsMax
     }
 
     /// A hello that answers none of our requests, or tells of another boot.
@@ -338,6 +354,7 @@ extension LinkSession {
             statistics.reboots += 1
             void(isReboot: true, &actions)
             actions.append(.rebooted(hello.resetCause))
+            enter(hello.state, &actions)
             self.hello = nil
             identity = nil
             nextEventSequence = nil
