@@ -265,6 +265,17 @@ class Board:
     def command(self, channel, operation, arguments=b"", **options):
         return self.ack(COMMAND, bytes([channel, operation]) + arguments, **options)
 
+    def when_free(self, attempt, times=50):
+        """Repeats `attempt`, each time as a new command, while the channel is busy."""
+        for _ in range(times):
+            try:
+                return attempt()
+            except Refused as refusal:
+                if refusal.reason != "busy":
+                    raise
+                self.rest(max(refusal.remaining_ms, 1) / 1000)
+        raise TimeoutError("busy for ever")
+
     def pulse(self, channel, duration_ms, **options):
         return self.command(channel, PULSE, struct.pack("<H", duration_ms), **options)
 

@@ -75,11 +75,11 @@ def assert_all_off(board):
 
 
 def turn_everything_on(board):
-    board.set(RELAY1, 1)
+    board.when_free(lambda: board.set(RELAY1, 1))
     board.set(RELAY2, 1)
     board.set(LAMP, 1)
     board.target(SERVO, 9000)
-    board.drive(MOTOR, -600)
+    board.when_free(lambda: board.drive(MOTOR, -600))
     board.tone(BUZZER, 1000)
     board.beat_at = None  # a strip is quiet: nothing else until its answer
     board.fill(STRIP, bytes([10, 20, 30]), 0, 8)
@@ -344,12 +344,8 @@ def lossy_line():
         start = board.mark()
         board.loses = lambda: generator.random() < 0.1
         while executed < wanted:
-            try:
-                board.pulse(LAMP, 2, corrupt=damage, timeout=0.04, tries=12)
-                executed += 1
-            except Refused as refusal:
-                assert refusal.reason == "busy", refusal.reason
-                board.rest(refusal.remaining_ms / 1000)
+            board.when_free(lambda: board.pulse(LAMP, 2, corrupt=damage, timeout=0.04, tries=12))
+            executed += 1
         board.loses = None
         board.wait_log(lambda entry: entry.get("pin") == "D13" and entry["level"] == 0, 2, board.mark() - 1)
         pulses = [entry for entry in board.edges("D13", start) if entry["level"] == 1]
@@ -391,7 +387,7 @@ def pulse_length():
         errors = []
         for duration in (1, 5, 20, 50, 133, 500):
             start = board.mark()
-            board.pulse(RELAY1, duration)
+            board.when_free(lambda: board.pulse(RELAY1, duration))
             off = board.wait_log(lambda entry: entry.get("pin") == "D7" and entry["level"] == 0, 2, start)
             on = board.edges("D7", start)[0]
             errors.append((off["t_us"] - on["t_us"]) / 1000 - duration)
@@ -415,20 +411,14 @@ def tone_and_motor():
             assert best <= 0.01, (frequency, heard)
         for speed in (1000, -500, 250, 1):
             start = board.mark()
-            board.drive(MOTOR, speed)
+            board.when_free(lambda: board.drive(MOTOR, speed))
             if speed != 1:
                 seen = board.wait_log(lambda entry: entry.get("duty_permille", 0) > 0, 2, start)
                 assert abs(seen["duty_permille"] - abs(speed)) <= 5, seen
                 assert outputs_now(board.read_log())["pinD12"]["level"] == (1 if speed < 0 else 0)
             board.drive(MOTOR, 0)
-            while True:
-                try:
-                    board.drive(MOTOR, 100)
-                    break
-                except Refused as refusal:
-                    board.rest(refusal.remaining_ms / 1000)
+            board.when_free(lambda: board.drive(MOTOR, 100))
             board.drive(MOTOR, 0)
-            board.rest(0.12)  # the motor's pause
 
 
 @test("a uid is kept over resets and over power-off, and every boot has another nonce")
@@ -526,8 +516,7 @@ def round_trip():
         start = board.mark()
         board.set(LAMP, 0)
         for _ in range(200):
-            board.rest(0.012)
-            board.pulse(LAMP, 2)
+            board.when_free(lambda: board.pulse(LAMP, 2))
         board.rest(0.02)
         entries = board.read_log()[start:]
         arrived, delays = None, []
