@@ -124,7 +124,8 @@ let controlPlane: [Target] =
         executable(
             "cuelight", at: "ControlPlane/App",
             uses: [
-                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Schema", "CWeb",
+                "SharedModels", "Platform", "MQTT", "Crypto", "HTTPClient", "Postgres", "HTTP",
+                "Schema", "CWeb",
                 "CLinux", "Accounts", "Devices", "Rules", "Live",
             ]),
     ]

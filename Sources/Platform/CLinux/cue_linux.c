@@ -2,6 +2,7 @@
 #include "cue_linux.h"
 
 #include <errno.h>        // errno
+#include <sys/syscall.h>  // SYS_openat2
 #include <fcntl.h>        // open
 #include <grp.h>          // setgroups
 #include <linux/openat2.h> // struct open_how
