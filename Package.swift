@@ -113,7 +113,7 @@ let controlPlane: [Target] =
     + [
         .target(
             name: "CDeflate", path: "Sources/ControlPlane/Libraries/CDeflate",
-            linkerSettings: [.linkedLibrary("z")]),
+            linkerSettings: [.linkedLibrary("deflate")]),
         .target(
             name: "CSchema", path: "Sources/ControlPlane/Database/CSchema",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
