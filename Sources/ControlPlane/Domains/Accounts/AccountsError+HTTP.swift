@@ -1,4 +1,4 @@
-internal import HTTP
+package import HTTP
 
 extension AccountsError: HTTPRepresentable {
     package var httpError: HTTPError {
