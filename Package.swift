@@ -113,7 +113,7 @@ let controlPlane: [Target] =
     + [
         .target(
             name: "CDeflate", path: "Sources/ControlPlane/Libraries/CDeflate",
-            linkerSettings: [.linkedLibrary("z")]),
+            linkerSettings: [.linkedLibrary("deflate")]),
         .target(
             name: "CSchema", path: "Sources/ControlPlane/Database/CSchema",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
@@ -124,7 +124,8 @@ let controlPlane: [Target] =
         executable(
             "cuelight", at: "ControlPlane/App",
             uses: [
-                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Schema", "CWeb",
+                "SharedModels", "Platform", "MQTT", "Crypto", "HTTPClient", "Postgres", "HTTP",
+                "Schema", "CWeb",
                 "CLinux", "Accounts", "Devices", "Rules", "Live",
             ]),
     ]

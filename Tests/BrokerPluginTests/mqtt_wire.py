@@ -35,8 +35,8 @@ class Client:
     def __init__(self, address, version=5):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.connect(address)  # a full backlog of a unix socket fails with a timeout set
         self.socket.settimeout(TIMEOUT_S)
-        self.socket.connect(address)
         self.version = version
         self.messages = []
         self.last_id = 0

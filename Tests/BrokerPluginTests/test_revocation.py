@@ -204,24 +204,26 @@ def test_a_revoked_agents_will_is_not_sent_at_once_or_later():
     broker.close()
 
 
-def test_what_a_revoked_agent_retained_is_withheld_and_an_estop_never_is():
-    broker = Broker()
-    broker.agent().publish(OWN + "state", b"mine", retain=True)
-    author = broker.control("control-author")
-    author.publish(OWN + "estop", b"stop", retain=True)
-    broker.revoke("ws-1", "agent-1", 1)
-    broker.revoke("-", "control-author", 1)
-    author.await_end()
-    for _ in range(2):
-        watcher = broker.control("control-2")
-        watcher.subscribe("cuelight/1/#")
-        assert barrier(broker.control(), watcher) == [(OWN + "estop", b"stop")]
-        agent = broker.agent(epoch=2)
-        agent.subscribe(OWN + "estop")
-        assert agent.message()[:2] == (OWN + "estop", b"stop")
-        broker.stop()
-        broker.start()
-    broker.close()
+def test_an_estop_that_a_revoked_control_process_retained_is_still_delivered():
+    for check, stays in (("true", []), ("false", [(OWN + "state", b"mine")])):
+        broker = Broker(extra=f"check_retain_source {check}")
+        broker.agent().publish(OWN + "state", b"mine", retain=True)
+        author = broker.control("control-author")
+        author.publish(OWN + "estop", b"stop", retain=True)
+        broker.revoke("ws-1", "agent-1", 1)
+        broker.revoke("-", "control-author", 1)
+        author.await_end()
+        for _ in range(2):
+            watcher = broker.control("control-2")
+            watcher.subscribe("cuelight/1/#")
+            seen = barrier(broker.control(), watcher)
+            assert sorted(seen) == [(OWN + "estop", b"stop")] + stays, (check, seen)
+            agent = broker.agent(epoch=2)
+            agent.subscribe(OWN + "estop")
+            assert agent.message()[:2] == (OWN + "estop", b"stop")
+            broker.stop()
+            broker.start()
+        broker.close()
 
 
 def test_a_control_process_can_be_revoked_even_by_itself():
@@ -248,6 +250,9 @@ def test_a_stored_session_of_a_revoked_agent_gets_nothing():
     agent.await_end()
     control.publish(OWN + "command", b"before")
     agent = broker.agent(epoch=2, clean=False, session_expiry_s=3600)
+    assert agent.has_session
+    assert control.publish(OWN + "command", b"between") == 16, "its subscriptions are gone"
+    assert agent.subscribe(OWN + "command") == [1]
     assert control.publish(OWN + "command", b"after") == 0
     assert agent.message()[1] == b"after"
     broker.close()

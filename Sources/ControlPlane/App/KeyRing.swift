@@ -20,6 +20,18 @@ struct KeyRing: Sendable {
             purpose: "access", key: try Self.secret(keys + "/access-token-key", size: 32))
     }
 
+    private init(broker: BrokerCredentialSigner, access: TokenSigner) {
+        self.broker = broker
+        self.access = access
+    }
+
+    /// Keys that are gone with the process.
+    static func ephemeral() throws -> KeyRing {
+        KeyRing(
+            broker: BrokerCredentialSigner(Ed25519.PrivateKey()),
+            access: try TokenSigner(purpose: "access", key: SecureRandom.bytes(32)))
+    }
+
     private static func secret(_ path: String, size: Int) throws -> [UInt8] {
         if Glibc.access(path, F_OK) != 0 {
             let text = Base64URL.encode(SecureRandom.bytes(size)) + "\n"

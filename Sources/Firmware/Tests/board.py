@@ -266,12 +266,18 @@ class Board:
         return self.ack(COMMAND, bytes([channel, operation]) + arguments, **options)
 
     def when_free(self, attempt, times=50):
-        """Repeats `attempt`, each time as a new command, while the channel is busy."""
+        """Repeats `attempt`, each time as a new command, while the channel is busy.
+
+        On a computer so loaded that this process was not run for 500 ms the board has rightly disarmed: then it arms anew.
+        """
         for _ in range(times):
             try:
                 return attempt()
             except Refused as refusal:
-                if refusal.reason != "busy":
+                if refusal.reason == "not_armed" and refusal.state & 4:
+                    print("    (this process stood still for 500 ms; the board disarmed)")
+                    self.arm(beat=False)
+                elif refusal.reason != "busy":
                     raise
                 self.rest(max(refusal.remaining_ms, 1) / 1000)
         raise TimeoutError("busy for ever")

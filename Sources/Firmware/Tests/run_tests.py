@@ -105,6 +105,10 @@ def time_all_off(board, start, since_us, timeout):
     return (max(times[key] for key in wanted) - since_us) / 1000
 
 
+def decode_type(wire):
+    return link.decode(bytes.fromhex(wire)[1:-1])[0]
+
+
 def percentile(values, share):
     values = sorted(values)
     return values[min(len(values) - 1, int(len(values) * share))]
@@ -136,8 +140,9 @@ def open_resets():
         turn_everything_on(board)
         nonce = board.nonce
         board.beat_at = None
+        start = board.mark()
         board.close()
-        board.wait_log(lambda entry: entry.get("level") == 0 and entry["pin"] == "D7", 3, board.mark())
+        board.wait_log(lambda entry: entry.get("level") == 0 and entry["pin"] == "D7", 3, start)
         start = board.mark()
         board.open()
         assert board.nonce != nonce
@@ -280,8 +285,9 @@ def servo():
             board.target(SERVO, angle)
             seen = board.wait_log(lambda entry: "servo" in entry, 2, start)
             assert seen["width_us"] == width, seen
+        start = board.mark()
         board.target(SERVO, 9000, 200)
-        board.wait_log(lambda entry: entry.get("width_us") == 0, 2, board.mark())
+        board.wait_log(lambda entry: entry.get("width_us") == 0, 2, start)
 
 
 @test("the strip shows exactly the colours that were sent")
@@ -504,14 +510,15 @@ def manifest():
                 assert told[key] == wanted[key], (index, key)
 
 
-@test("the round trip of a command is fast: median below 4 ms, 99 % below 50 ms")
+@test("the chip answers a command within 5 ms of its arrival, 99 % of the time")
 def round_trip():
     with avr() as board:
         board.open()
         board.arm(beat=False)
         board.round_trips.clear()
         for index in range(500):
-            board.set(LAMP, 1, 1000) if index % 2 == 0 else board.target(SERVO, 100 * (index % 180), 1000)
+            board.when_free(lambda: board.set(LAMP, 1, 1000) if index % 2 == 0
+                            else board.target(SERVO, 100 * (index % 180), 1000))
         trips = [1000 * value for value in board.round_trips]
         start = board.mark()
         board.set(LAMP, 0)
@@ -519,19 +526,23 @@ def round_trip():
             board.when_free(lambda: board.pulse(LAMP, 2))
         board.rest(0.02)
         entries = board.read_log()[start:]
-        arrived, delays = None, []
+        arrived, delays, answers = None, [], []
         for entry in entries:
             if "uart_rx" in entry:
                 arrived = entry
+            elif "uart_tx" in entry and decode_type(entry["uart_tx"]) in (ACK, NAK):
+                answers.append((entry["t_us"] - arrived["t_us"]) / 1000)
             elif entry.get("pin") == "D13" and entry["level"] == 1:
                 delays.append((entry["t_us"] - arrived["t_us"]) / 1000)
         p50, p99 = percentile(trips, 0.5), percentile(trips, 0.99)
         print(f"    command to ACK through the pty: p50 {p50:.2f} ms, p99 {p99:.2f} ms (n={len(trips)})")
+        print(f"    bytes at the port to the answer's last byte, chip's clock: p50 {percentile(answers, 0.5):.2f} ms, "
+              f"p99 {percentile(answers, 0.99):.2f} ms (n={len(answers)})")
         print(f"    bytes at the port to pin edge, chip's clock: p50 {percentile(delays, 0.5):.2f} ms, "
               f"p99 {percentile(delays, 0.99):.2f} ms (n={len(delays)}); the wire alone takes 0.9 ms")
-        assert len(delays) == 200
-        assert p50 < 4 and p99 < 50, (p50, p99)
-        assert percentile(delays, 0.99) < 5
+        # The wall clock's figures depend on what else this computer does; they are printed and not judged.
+        assert len(delays) == 200 and len(answers) >= 200
+        assert percentile(delays, 0.99) < 5 and percentile(answers, 0.99) < 5
 
 
 @test("the wiring table of hardware/README.md is that of the board's JSON")
@@ -664,10 +675,12 @@ def host_board():
         board.rest(0.15)  # the motor's pause
         turn_everything_on(board)
         board.beat_at = None
-        start = board.mark()
+        board.events.clear()
         board.ack(BEAT)
+        start = board.mark()
         last_us = [entry for entry in board.read_log() if "uart_rx" in entry][-1]["t_us"]
         board.wait_event((2, 255, 1))
+        board.wait_log(lambda entry: "strip" in entry and not is_on(entry), 2, start)
         off = max(entry["t_us"] for entry in board.read_log()[start:] if is_output(entry))
         assert 450 <= (off - last_us) / 1000 <= 650, off - last_us
         board.arm()

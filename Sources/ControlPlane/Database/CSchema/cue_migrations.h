@@ -5,3 +5,4 @@
 #embed "../Migrations/0002_platform_idempotency.sql" suffix(, 0, )
 #embed "../Migrations/0100_accounts_create.sql" suffix(, 0, )
 #embed "../Migrations/0200_devices_create.sql" suffix(, 0, )
+#embed "../Migrations/0300_rules_create.sql" suffix(, 0, )

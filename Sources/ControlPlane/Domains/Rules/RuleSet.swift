@@ -8,6 +8,8 @@ package import SharedModels
 /// keywords, likes by the next milestone. Roles and sources are one row of bits for all rules.
 package final class RuleSet: Sendable {
     package let workspace: WorkspaceID
+    /// Grows with each change of the workspace's rules, so that of two sets the newer is known.
+    package let revision: Int64
     /// The compiled rules, table after table; within a table the highest priority first, then by
     /// id. `Matches` holds places in this array.
     package let rules: [Rule]
@@ -23,8 +25,9 @@ package final class RuleSet: Sendable {
 
     /// - Parameter rules: those that are disabled or of another workspace are left out. Rules
     ///   that `RuleValidator` refuses do no harm; what cannot hold never matches.
-    package init(workspace: WorkspaceID, rules: some Sequence<Rule>) {
+    package init(workspace: WorkspaceID, rules: some Sequence<Rule>, revision: Int64 = 0) {
         self.workspace = workspace
+        self.revision = revision
         var sorted: [TableKind: [Rule]] = [:]
         for rule in rules where rule.isEnabled && rule.workspace == workspace {
             sorted[TableKind(rule.trigger), default: []].append(rule)

@@ -42,7 +42,7 @@ package struct RuleValidator {
         checkHandles(rule.conditions)
         count(rule.actions.count, "actions", 1...Rule.actionsMax)
         for (index, action) in rule.actions.prefix(Rule.actionsMax).enumerated() {
-            length(action.channel, "actions[\(index)].channel", 1...64)
+            length(action.channel, "actions[\(index)].channel", 1...24)
             if let problem = action.operation.problem {
                 add("actions[\(index)].operation", problem)
             }
@@ -104,22 +104,21 @@ package struct RuleValidator {
         range(guards.deadlineMilliseconds, "guards.deadline_ms", 100...60_000)
     }
 
-    /// Text that is compared folded: not too long, also in bytes, and something is left of it.
+    /// Text that is compared folded: something must be left of it.
     private mutating func text(_ text: String, _ field: String, _ most: Int) {
         length(text, field, 1...most)
-        let sizeMax = 4 * most
-        if text.utf8.count > sizeMax {
-            add(field, "must be at most \(sizeMax) bytes")
-        } else if !text.isEmpty, FoldedText(text).count == 0 {
+        if !text.isEmpty, FoldedText(text).count == 0 {
             add(field, "must hold a letter, a digit or a sign that can be seen")
         }
     }
 
+    /// Characters are Unicode scalars here, as in the database: what looks like one may be many.
     private mutating func length(_ text: String, _ field: String, _ bounds: ClosedRange<Int>) {
-        // Counting bytes first: counting characters of a huge text takes long.
-        let isHuge = text.utf8.count > bounds.upperBound * 64
-        if isHuge || !bounds.contains(text.count) {
+        let scalars = text.unicodeScalars
+        if !bounds.contains(scalars.count) {
             add(field, "must have \(bounds.lowerBound) to \(bounds.upperBound) characters")
+        } else if scalars.contains("\0") {
+            add(field, "must not hold a zero character")
         }
     }
 

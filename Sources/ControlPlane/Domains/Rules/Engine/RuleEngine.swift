@@ -46,8 +46,10 @@ package struct RuleEngine: Sendable {
     }
 
     /// Takes over other rules, between two events. A rule with the same id, trigger and guards
-    /// as before goes on where it was; a changed one starts afresh. Likes go on.
+    /// as before goes on where it was; a changed one starts afresh. Likes go on. A set with an
+    /// older revision, which was overtaken on its way, is left aside.
     package mutating func swap(to next: RuleSet) {
+        guard next.workspace == ruleSet.workspace, next.revision >= ruleSet.revision else { return }
         var before: [RuleID: Int] = [:]
         before.reserveCapacity(ruleSet.rules.count)
         for (place, rule) in ruleSet.rules.enumerated() { before[rule.id] = place }
