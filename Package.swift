@@ -139,13 +139,16 @@ let edge: [Target] = [
         uses: ["FirmwareCore", "CLinux", "Platform", "SharedModels"]),
     module(
         "Agent", at: "EdgeAgent/Agent",
-        uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "Platform", "SharedModels"]),
+        uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
     executable(
         "cuelight-agent", at: "EdgeAgent/App",
         uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
     tests(
         "EdgeAgentTests", at: "EdgeAgentTests",
-        uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
+        uses: [
+            "Agent", "Hardware", "FirmwareCore", "MQTT", "Crypto", "CLinux", "Platform",
+            "SharedModels",
+        ]),
     tests(
         "FirmwareTests", at: "FirmwareTests", uses: ["FirmwareCore", "Hardware", "SharedModels"]),
 ]

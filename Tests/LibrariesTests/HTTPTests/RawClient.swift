@@ -5,7 +5,7 @@ import Synchronization
 
 /// A TCP client that sends any bytes and shows all that comes back. One loop serves them all.
 final class RawClient: @unchecked Sendable {
-    // Safe: all state is behind the mutex.
+    // Safe: `watch` is used on the loop alone, the rest of the state is behind the mutex.
 
     enum Problem: Error { case timeout(String), closed(String), connect(Int32) }
 
@@ -14,7 +14,6 @@ final class RawClient: @unchecked Sendable {
         var isClosed = false
         var isReading = true
         var waiter: (check: ([UInt8], Bool) -> Bool, continuation: CheckedContinuation<Void, any Error>)?
-        var watch: Watch?
         var unsent: [UInt8] = []
     }
 
@@ -22,6 +21,12 @@ final class RawClient: @unchecked Sendable {
     let descriptor: Int32
     private let state = Mutex(State())
     private let hasEnded = Mutex(false)
+    private let holder = WatchHolder()
+
+    private final class WatchHolder: @unchecked Sendable {
+        // Safe: used on the loop alone.
+        var watch: Watch?
+    }
 
     /// Connects, blocking: the listener is on this machine.
     init(port: UInt16, receiveBuffer: Int32? = nil) throws {
@@ -45,13 +50,9 @@ final class RawClient: @unchecked Sendable {
     /// Starts to collect what comes.
     func startReading() {
         Self.loop.submit { [self] in
-            let watch = try? Self.loop.watch(descriptor, for: [.readable, .writable], isEdgeTriggered: true) {
-                [weak self] _ in self?.isReady()
-            }
-            state.withLock { state in
-                nonisolated(unsafe) let watch = watch
-                state.watch = watch
-            }
+            holder.watch = try? Self.loop.watch(
+                descriptor, for: [.readable, .writable], isEdgeTriggered: true
+            ) { [weak self] _ in self?.isReady() }
         }
     }
 
@@ -119,13 +120,10 @@ final class RawClient: @unchecked Sendable {
         }
         guard isFirst else { return }
         let descriptor = descriptor
-        nonisolated(unsafe) let watch = state.withLock { state -> Watch? in
-            nonisolated(unsafe) let watch = state.watch
-            state.watch = nil
-            return watch
-        }
+        let holder = holder
         Self.loop.submit {
-            watch?.cancel()
+            holder.watch?.cancel()
+            holder.watch = nil
             close(descriptor)
         }
     }

@@ -28,7 +28,7 @@ struct TestServer: Sendable {
         _ body: (TestServer) async throws -> Void
     ) async throws {
         let lines = LogLines()
-        let log = Log(component: "test", minimum: .debug) { lines.add($0) }
+        let log = Log(component: "test", minimum: .debug, sink: { lines.add($0) })
         let application = Application(
             endpoints: endpoints, hooks: hooks, log: log, fallback: fallback)
         var configuration = HTTPConfiguration(addresses: [.tcp(host: "127.0.0.1", port: 0)])

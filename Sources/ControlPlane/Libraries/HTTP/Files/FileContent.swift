@@ -15,21 +15,19 @@ final class FileContent: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Reads piece by piece on the thread of `disk`, so that a slow disk stops no connection.
-    func read(on disk: EventLoop, _ send: ([UInt8]) async throws -> Void) async throws {
+    /// Reads piece by piece on a thread of `disk`, so that a slow disk stops no connection.
+    func read(on disk: BlockingPool, _ send: ([UInt8]) async throws -> Void) async throws {
         var offset = range.lowerBound
         while offset < range.upperBound {
             let count = min(Self.pieceBytes, range.upperBound - offset)
             let at = offset
-            let piece = try await withTaskExecutorPreference(disk.taskExecutor) {
-                try await self.piece(at: at, count: count)
-            }
+            let piece = try await disk.run { try self.piece(at: at, count: count) }
             try await send(piece)
             offset += piece.count
         }
     }
 
-    @concurrent private func piece(at offset: Int, count: Int) async throws(LinuxError) -> [UInt8] {
+    private func piece(at offset: Int, count: Int) throws(LinuxError) -> [UInt8] {
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = max(0, pread(descriptor, buffer.baseAddress, count, off_t(offset)))
         }

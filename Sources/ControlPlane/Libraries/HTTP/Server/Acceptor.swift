@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Crypto
 internal import Glibc
 internal import Platform
 
@@ -8,7 +9,7 @@ final class Acceptor: @unchecked Sendable {
 
     let address: ListenAddress
     private let descriptor: Int32
-    private let secure: TLSAcceptor?
+    private let secure: TLSContext?
     /// Who gets the connections; more than one only for unix sockets, in turn.
     private let loops: [ServerLoop]
     private let log: Log
@@ -21,7 +22,7 @@ final class Acceptor: @unchecked Sendable {
     /// For TCP one socket a loop at the same port, so that the kernel shares out connections;
     /// for a unix socket one, whose connections go to the loops in turn.
     static func open(
-        _ address: ListenAddress, secure: TLSAcceptor?, loops: [ServerLoop], log: Log
+        _ address: ListenAddress, secure: TLSContext?, loops: [ServerLoop], log: Log
     ) throws(LinuxError) -> [Acceptor] {
         guard case .tcp(let host, let port) = address, loops.count > 1 else {
             let socket = try ListeningSocket.open(address, sharesPort: false)
@@ -47,7 +48,7 @@ final class Acceptor: @unchecked Sendable {
     }
 
     private init(
-        _ socket: ListeningSocket, _ secure: TLSAcceptor?, _ loops: [ServerLoop], _ log: Log
+        _ socket: ListeningSocket, _ secure: TLSContext?, _ loops: [ServerLoop], _ log: Log
     ) {
         address = socket.address
         descriptor = socket.descriptor

@@ -89,9 +89,11 @@ extension Connection {
         phase = .handling
         deadlineNanoseconds = home.now(after: home.limits.handlerDeadline)
         let handler = home.handler
+        home.runningTasks += 1
         let task = Task.immediate(executorPreference: home.loop.taskExecutor) { [self] in
             let response = await handler(request)
             await self.answer(response)
+            onLoop { self.home.runningTasks -= 1 }
         }
         // It may have run to its end already, and the next request may even be running.
         if case .handling = phase, exchange?.request.id == request.id { self.task = task }

@@ -81,7 +81,8 @@ final class Connection: @unchecked Sendable {
             canRead = true
         }
         if readiness.contains(.readable) { canRead = true }
-        if readiness.contains(.writable) { flush() }
+        // TLS may have waited to read before it could write.
+        if !output.isEmpty { flush() }
         pump()
         if isPeerGone { peerWent() }
     }

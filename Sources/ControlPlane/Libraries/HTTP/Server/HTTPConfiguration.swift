@@ -1,3 +1,5 @@
+package import Crypto
+
 /// Where a server listens.
 package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// A numeric IPv4 or IPv6 address; port 0 takes a free one.
@@ -54,7 +56,19 @@ package struct HTTPLimits: Sendable {
 
 /// What a server needs to know.
 package struct HTTPConfiguration: Sendable {
-    package var addresses: [ListenAddress]
+    /// A place to listen, with TLS or without.
+    package struct Listener: Sendable {
+        package var address: ListenAddress
+        /// A server's context whose ALPN is `http/1.1`; nil for plain text.
+        package var tls: TLSContext?
+
+        package init(_ address: ListenAddress, tls: TLSContext? = nil) {
+            self.address = address
+            self.tls = tls
+        }
+    }
+
+    package var listeners: [Listener]
     package var loopCount = 2
     package var limits = HTTPLimits()
     /// Whether each request leaves a line in the log; failures (5xx) always do.
@@ -63,5 +77,8 @@ package struct HTTPConfiguration: Sendable {
     /// on a loop; must not block.
     package var observe: (@Sendable (String, String, Status, Duration) -> Void)?
 
-    package init(addresses: [ListenAddress]) { self.addresses = addresses }
+    package init(listeners: [Listener]) { self.listeners = listeners }
+
+    /// Plain text everywhere.
+    package init(addresses: [ListenAddress]) { listeners = addresses.map { Listener($0) } }
 }

@@ -15,7 +15,6 @@ package final class HTTPServer: Worker {
 
     private struct State {
         var loops: [ServerLoop] = []
-        var disk: EventLoop?
         var acceptors: [Acceptor] = []
         var addresses: [ListenAddress] = []
     }
@@ -39,7 +38,7 @@ package final class HTTPServer: Worker {
     package func listen() async throws -> [ListenAddress] {
         let already = state.withLock { $0.addresses }
         if !already.isEmpty { return already }
-        let disk = try EventLoop.start(name: "http-disk")
+        let disk = try BlockingPool(name: "http-disk", threads: 2, waitingMax: 1024)
         let loops = try (0..<max(1, configuration.loopCount)).map { index in
             ServerLoop(
                 loop: try EventLoop.start(name: "http-\(index)"), disk: disk,
@@ -47,13 +46,13 @@ package final class HTTPServer: Worker {
         }
         var acceptors: [Acceptor] = []
         do {
-            for address in configuration.addresses {
-                acceptors += try Acceptor.open(address, secure: nil, loops: loops, log: log)
+            for listener in configuration.listeners {
+                acceptors += try Acceptor.open(
+                    listener.address, secure: listener.tls, loops: loops, log: log)
             }
         } catch {
             for acceptor in acceptors { acceptor.closeUnstarted() }
             for loop in loops { loop.loop.stop() }
-            disk.stop()
             throw error
         }
         for loop in loops { loop.loop.submit { loop.startTicking() } }
@@ -64,7 +63,6 @@ package final class HTTPServer: Worker {
         }
         state.withLock { state in
             state.loops = loops
-            state.disk = disk
             state.acceptors = acceptors
             state.addresses = addresses
         }
@@ -103,10 +101,23 @@ package final class HTTPServer: Worker {
             }
         }
         for case .unix(let path) in state.addresses { unlink(path) }
-        // Cancelled handlers still run on their loops; their last jobs go before the loops do.
-        for loop in state.loops { loop.loop.stop() }
-        state.disk?.stop()
+        await endLoops(state.loops)
         log.info("stopped")
+    }
+
+    /// Cancelled handlers need their loop until they have returned; a loop whose handlers do not
+    /// is left running rather than leave them without a thread for ever.
+    private func endLoops(_ loops: [ServerLoop]) async {
+        for loop in loops {
+            let stuck = await withCheckedContinuation { (done: CheckedContinuation<Int, Never>) in
+                loop.loop.submit { loop.awaitTasks(attempts: 200) { done.resume(returning: $0) } }
+            }
+            if stuck == 0 {
+                loop.loop.stop()
+            } else {
+                log.error("handlers ignore their cancellation", ["count": .int(Int64(stuck))])
+            }
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Crypto
 internal import Glibc
 internal import HTTPMessage
 internal import Platform
@@ -10,7 +11,7 @@ final class ServerLoop: @unchecked Sendable {
     typealias Handler = @Sendable (Request) async -> Response
 
     let loop: EventLoop
-    let disk: EventLoop
+    let disk: BlockingPool
     let limits: HTTPLimits
     let handler: Handler
     let log: Log
@@ -29,9 +30,11 @@ final class ServerLoop: @unchecked Sendable {
     private var dateSeconds: Int64 = 0
     private var ticker: LoopTimer?
     private var whenEmpty: (@Sendable () -> Void)?
+    /// Handlers' tasks that have not ended, some perhaps after their connection.
+    var runningTasks = 0
 
     init(
-        loop: EventLoop, disk: EventLoop, configuration: HTTPConfiguration,
+        loop: EventLoop, disk: BlockingPool, configuration: HTTPConfiguration,
         counts: ConnectionCounts, handler: @escaping Handler, log: Log
     ) {
         self.loop = loop
@@ -58,7 +61,7 @@ final class ServerLoop: @unchecked Sendable {
     }
 
     /// Takes over a connected socket.
-    func adopt(_ descriptor: Int32, secure: TLSAcceptor?) {
+    func adopt(_ descriptor: Int32, secure: TLSContext?) {
         let peer = SocketAddress.peer(of: descriptor)
         switch counts.add(peer) {
         case .accepted: break
@@ -69,7 +72,7 @@ final class ServerLoop: @unchecked Sendable {
         setsockopt(
             descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on,
             socklen_t(MemoryLayout<Int32>.size))
-        guard let transport = secure?.accept(descriptor) ?? Self.plain(descriptor, secure) else {
+        guard let transport = transport(descriptor, secure) else {
             counts.remove(peer)
             Glibc.close(descriptor)
             return
@@ -90,12 +93,18 @@ final class ServerLoop: @unchecked Sendable {
         if isDraining { connection.close() }
     }
 
-    private static func plain(_ descriptor: Int32, _ secure: TLSAcceptor?) -> (any Transport)? {
-        secure == nil ? PlainTransport(descriptor: descriptor) : nil
+    private func transport(_ descriptor: Int32, _ secure: TLSContext?) -> (any Transport)? {
+        guard let secure else { return PlainTransport(descriptor: descriptor) }
+        do throws(TLSError) {
+            return try TLSTransport(context: secure, descriptor: descriptor)
+        } catch {
+            log.error("no TLS session", ["error": .string("\(error)")])
+            return nil
+        }
     }
 
     /// Refuses a connection over a limit, in plain text if that is what it speaks.
-    private func turnAway(_ descriptor: Int32, _ status: String, _ secure: TLSAcceptor?) {
+    private func turnAway(_ descriptor: Int32, _ status: String, _ secure: TLSContext?) {
         if secure == nil {
             let answer = "HTTP/1.1 \(status)\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             _ = Array(answer.utf8).withUnsafeBytes {
@@ -175,6 +184,14 @@ final class ServerLoop: @unchecked Sendable {
     func closeAll() {
         for connection in connections.reversed() { connection.close() }
         ticker?.cancel()
+    }
+
+    /// Calls back once no handler runs, or after so many hundredths of a second.
+    func awaitTasks(attempts: Int, _ done: @escaping (Int) -> Void) {
+        if runningTasks == 0 || attempts == 0 { return done(runningTasks) }
+        loop.schedule(after: .milliseconds(10)) { [self] in
+            awaitTasks(attempts: attempts - 1, done)
+        }
     }
 
     private func reportEmpty() {

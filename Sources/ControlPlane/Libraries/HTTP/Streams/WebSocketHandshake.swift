@@ -1,3 +1,5 @@
+internal import Crypto
+
 /// The opening handshake of a WebSocket (RFC 6455 §4.2).
 enum WebSocketHandshake {
     /// Checks the request and makes the answer. No extension is ever agreed to.
@@ -39,7 +41,7 @@ enum WebSocketHandshake {
     /// The proof that the server speaks WebSocket.
     static func answer(to key: String) -> String {
         let text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-        return Base64.encode(SHA1.digest(Array(text.utf8)))
+        return Base64.encode(InsecureSHA1.hash(text.utf8))
     }
 
     /// A comma-separated list, lowered.

@@ -120,10 +120,14 @@ final class WebSocketSession: @unchecked Sendable {
     private func receive(_ message: WebSocketMessage) {
         guard state == .open else { return }
         isBusy = true
+        connection.home.runningTasks += 1
         let task = Task.immediate(executorPreference: connection.home.loop.taskExecutor) {
             [self, handler, socket] in
             await handler.received(socket, message)
-            socket.connection.onLoop { self.isDone() }
+            socket.connection.onLoop {
+                socket.connection.home.runningTasks -= 1
+                self.isDone()
+            }
         }
         if isBusy { self.task = task }
     }

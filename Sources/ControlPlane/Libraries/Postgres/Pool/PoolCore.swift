@@ -14,6 +14,7 @@ final class PoolCore: @unchecked Sendable {
 
     let configuration: PostgresConfiguration
     let loop: EventLoop
+    let listener: Listener
     private let log: Log
     private var shared: [PostgresConnection] = []
     private var waiting = FIFO<Exchange>()
@@ -34,6 +35,8 @@ final class PoolCore: @unchecked Sendable {
         backoff = Backoff(
             delayMin: configuration.reconnectDelayMin.nanosecondsClamped,
             delayMax: configuration.reconnectDelayMax.nanosecondsClamped)
+        listener = Listener(configuration, on: loop, log: log)
+        listener.onBusy = { [weak self] in self?.armSweep() }
     }
 
     var counts: PostgresPool.Counts {
@@ -260,6 +263,7 @@ final class PoolCore: @unchecked Sendable {
         isClosed = true
         retryTimer?.cancel()
         sweepTimer?.cancel()
+        listener.close()
         let error = PostgresError(.closed, "the pool was closed")
         for exchange in waiting.removeAll() { exchange.fail(error) }
         for request in leaseRequests.removeAll() { request.fail(error) }
@@ -275,7 +279,7 @@ final class PoolCore: @unchecked Sendable {
         guard sweepTimer == nil, !isClosed else { return }
         let isBusy =
             !waiting.isEmpty || !leaseRequests.isEmpty || !leased.isEmpty
-            || shared.contains { $0.inFlight > 0 }
+            || listener.isBusy || shared.contains { $0.inFlight > 0 }
         guard isBusy || !idle.isEmpty else { return }
         let period = isBusy ? Self.sweepPeriod : Self.housekeepingPeriod
         sweepTimer = loop.schedule(after: period) { [weak self] in
@@ -291,6 +295,7 @@ final class PoolCore: @unchecked Sendable {
         leaseRequests.forEach { if $0.deadline <= now { $0.fail(.noConnection) } }
         leaseRequests.removeAll { !$0.isAwaited }
         for connection in shared + Array(leased.values) { connection.sweep(now) }
+        listener.sweep(now)
         let idleMax = configuration.idleMax.nanosecondsClamped
         for (connection, since) in idle where now &- since > idleMax || isTooOld(connection) {
             forget(connection)

@@ -169,7 +169,7 @@ package final class PostgresPool: PostgresQueryable {
         _ = try await lease.start(Conversation(text: text, deadline: end))
     }
 
-    private func begin(
+    func begin(
         _ isolation: IsolationLevel, deadline: Int64
     ) async throws(PostgresError) -> (PostgresTransaction, Lease) {
         let lease = try await Lease.take(from: core, deadline: deadline)
