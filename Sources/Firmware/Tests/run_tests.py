@@ -583,6 +583,69 @@ def golden():
         assert fresh == kept
 
 
+@test("every header compiles on its own, as C and as C++, with gcc and with clang")
+def headers():
+    compilers = [["gcc", "-std=c11", "-xc"], ["g++", "-std=c++17", "-xc++"]]
+    if subprocess.run(["sh", "-c", "command -v clang"], capture_output=True).returncode == 0:
+        compilers += [["clang", "-std=c11", "-xc"], ["clang++", "-std=c++17", "-xc++"]]
+    folder = ROOT / "Sources/Firmware/Core/src"
+    headers = sorted(folder.glob("*.h"))
+    assert len(headers) >= 10
+    for header in headers:
+        for compiler in compilers:
+            run = subprocess.run([*compiler, "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only", "-I", folder, "-"],
+                                 input=f'#include "{header.name}"\n', capture_output=True, text=True)
+            assert run.returncode == 0, (header.name, compiler[0], run.stderr)
+    for source in sorted(folder.glob("*.c")):
+        for compiler in compilers:
+            if compiler[-1] == "-xc":
+                run = subprocess.run([*compiler[:-1], "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only", source],
+                                     capture_output=True, text=True)
+                assert run.returncode == 0, (source.name, compiler[0], run.stderr)
+
+
+@test("a line full of random bytes moves nothing and stops nothing")
+def babble():
+    generator = random.Random(SEED)
+    with avr() as board:
+        board.open()
+        end = time.monotonic() + 2
+        sent = 0
+        while time.monotonic() < end:
+            noise = bytes(0 if generator.random() < 0.1 else generator.randrange(256) for _ in range(256))
+            try:
+                sent += os.write(board.port, noise)
+            except BlockingIOError:
+                pass
+            board.rest(0.02)
+        board.frames.clear()
+        board.wait_log(lambda entry: "uart_rx" in entry, 2)
+        board.request(HELLO_REQUEST, tries=20)
+        counters = board.counters()
+        errors = counters["crc_errors"] + counters["framing_errors"]
+        print(f"    SEED={SEED}: {sent} random bytes, {errors} errors counted, longest pass {counters['loop_max_us']} us")
+        assert errors > 100 and counters["boots"] == 1, counters
+        assert not [entry for entry in board.read_log() if is_output(entry) and is_on(entry)]
+
+
+@test("variables and stack leave at least 600 bytes of the Uno's memory untouched")
+def memory():
+    with avr() as board:
+        board.open()
+        board.manifest()
+        board.arm()
+        turn_everything_on(board)
+        board.control("button 1")
+        board.wait_event((1, BUTTON, 1))
+        board.counters()
+        board.ack(ESTOP)
+        board.ack(IDENTITY_WRITE, bytes(range(1, 9)))
+        board.control("memory")
+        untouched = board.wait_log(lambda entry: "ram_untouched" in entry, 2)["ram_untouched"]
+        print(f"    {untouched} of 2048 bytes untouched")
+        assert untouched >= 600, untouched
+
+
 # ---- The bootloader
 
 @test("avrdude flashes the firmware through a real bootloader, and the board runs it")
