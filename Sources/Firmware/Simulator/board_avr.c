@@ -357,6 +357,7 @@ static void control(void *context, const char *line) {
     (void)context;
     if (strncmp(line, "button ", 7) == 0) {
         press(line[7] == '1');
+        cue_sim_event(&chip.sim, now_us(), "\"button\":%d", chip.pressed ? 1 : 0);
     } else if (strcmp(line, "hang") == 0) {
         hang(false);
     } else if (strcmp(line, "hang-cli") == 0) {

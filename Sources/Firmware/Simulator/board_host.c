@@ -4,7 +4,6 @@
 #include "cue_board_table.h" // generated from hardware/boards/host.json
 #include "cue_device.h"      // the board
 #include "cue_sim.h"         // pty, events, control
-#include <stdlib.h>          // atoi
 #include <string.h>          // memset
 #include <sys/random.h>      // getrandom
 
@@ -210,7 +209,8 @@ static void boot(host_t *host, uint8_t cause, const char *why) {
 static void control(void *context, const char *line) {
     host_t *host = context;
     if (strncmp(line, "button ", 7) == 0) {
-        host->pressed = atoi(line + 7) != 0;
+        host->pressed = line[7] == '1';
+        cue_sim_event(&host->sim, elapsed_us(host), "\"button\":%d", host->pressed ? 1 : 0);
     } else if (strcmp(line, "hang") == 0 || strcmp(line, "hang-cli") == 0) {
         host->hung = true;
     } else if (strcmp(line, "reset") == 0) {
