@@ -1,19 +1,20 @@
 // What both simulators share.
 #define _GNU_SOURCE // ppoll, posix_openpt
 #include "cue_sim.h"
-#include "cue_bytes.h" // little-endian fields
-#include "cue_link.h"  // cue_crc16
-#include <errno.h>     // errno
-#include <fcntl.h>     // open
-#include <poll.h>      // ppoll
-#include <signal.h>    // sigaction
-#include <stdarg.h>    // va_list
-#include <stdlib.h>    // exit
-#include <string.h>    // memcpy
-#include <sys/prctl.h> // PR_SET_PDEATHSIG
-#include <termios.h>   // cfmakeraw
-#include <time.h>      // clock_gettime
-#include <unistd.h>    // read, write
+#include "cue_bytes.h"   // little-endian fields
+#include "cue_link.h"    // cue_crc16
+#include <errno.h>       // errno
+#include <fcntl.h>       // open
+#include <poll.h>        // ppoll
+#include <signal.h>      // sigaction
+#include <stdarg.h>      // va_list
+#include <stdlib.h>      // exit
+#include <string.h>      // memcpy
+#include <sys/inotify.h> // opens of the slave
+#include <sys/prctl.h>   // PR_SET_PDEATHSIG
+#include <termios.h>     // cfmakeraw
+#include <time.h>        // clock_gettime
+#include <unistd.h>      // read, write
 
 static volatile sig_atomic_t stopping;
 static volatile pid_t parent;
@@ -118,6 +119,11 @@ static void open_pty(cue_sim_t *sim) {
         fail("pty settings");
     }
     close(slave);
+    sim->opens = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (sim->opens >= 0 && inotify_add_watch(sim->opens, name, IN_OPEN | IN_CLOSE) < 0) {
+        close(sim->opens);
+        sim->opens = -1;
+    }
     if (sim->options.pty_link != NULL) {
         unlink(sim->options.pty_link);
         if (symlink(name, sim->options.pty_link) != 0) {
@@ -221,20 +227,43 @@ static void log_frame(cue_sim_t *sim, uint64_t time_us, cue_sim_frame_t *frame, 
 void cue_sim_wait(cue_sim_t *sim, uint64_t timeout_ns) {
     // A master without a slave reports a hang-up at once and for ever: leave it out, or this would
     // spin.
-    struct pollfd polled[3] = {
+    struct pollfd polled[4] = {
+        {.fd = sim->opens, .events = POLLIN},
         {.fd = sim->open ? sim->master : -1, .events = POLLIN},
         {.fd = sim->inputs[0], .events = POLLIN},
         {.fd = sim->inputs[1], .events = POLLIN},
     };
     struct timespec timeout = {(time_t)(timeout_ns / 1000000000u),
                                (long)(timeout_ns % 1000000000u)};
-    (void)ppoll(polled, 3, &timeout, NULL);
+    (void)ppoll(polled, 4, &timeout, NULL);
+}
+
+// Whether the slave was opened by somebody while nobody else had it, even if only for a moment.
+static bool count_users(cue_sim_t *sim) {
+    _Alignas(struct inotify_event) char events[4096];
+    bool opened = false;
+    ssize_t size = read(sim->opens, events, sizeof events);
+    for (ssize_t at = 0; at + (ssize_t)sizeof(struct inotify_event) <= size;) {
+        const struct inotify_event *event = (const struct inotify_event *)(void *)(events + at);
+        if ((event->mask & IN_OPEN) != 0) {
+            opened |= sim->users == 0;
+            sim->users++;
+        } else if ((event->mask & IN_CLOSE) != 0 && sim->users > 0) {
+            sim->users--;
+        }
+        at += (ssize_t)sizeof *event + (ssize_t)event->len;
+    }
+    return opened;
 }
 
 bool cue_sim_poll_opened(cue_sim_t *sim) {
-    struct pollfd polled = {.fd = sim->master, .events = 0};
-    bool open = poll(&polled, 1, 0) >= 0 && (polled.revents & POLLHUP) == 0;
-    bool opened = open && !sim->open;
+    struct pollfd polled[2] = {{.fd = sim->master, .events = 0},
+                               {.fd = sim->opens, .events = POLLIN}};
+    bool open = poll(polled, 2, 0) >= 0 && (polled[0].revents & POLLHUP) == 0;
+    bool opened = (polled[1].revents & POLLIN) != 0 && count_users(sim);
+    // The hang-up is the truth about now; the events only add what came and went in between.
+    opened = open && (opened || !sim->open);
+    sim->users = !open ? 0 : sim->users == 0 ? 1 : sim->users;
     if (!open && sim->open) {
         tcflush(sim->master, TCIOFLUSH);
     }

@@ -32,6 +32,8 @@ typedef struct {
 typedef struct {
     cue_sim_options_t options;
     int master; // pty
+    int opens;  // inotify: who opens and closes the slave, -1 when there is none
+    int users;  // open slaves
     bool open;  // somebody has the slave open
     FILE *events;
     bool events_waiting; // something written since the last flush

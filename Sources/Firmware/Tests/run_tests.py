@@ -152,6 +152,31 @@ def open_resets():
         assert not on, on
 
 
+@test("every opening of the port is a reset, however short it was closed; a second opener is none")
+def every_opening():
+    for start in (avr, host):
+        with start() as board:
+            board.open()
+            nonces = {board.nonce}
+            for _ in range(20):
+                mark = board.mark()
+                os.close(board.port)
+                board.port = os.open(board.link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+                board.buffer, board.frames = b"", []
+                board.wait_log(lambda entry: entry.get("reset") == "open", 2, mark)
+                # What the former opener did not read may still be there.
+                board.take_hello(board.wait_frame(lambda frame: frame[0] == link.HELLO and
+                                                  struct.unpack("<I", frame[2][1:5])[0] not in nonces, 2)[2])
+                nonces.add(board.nonce)
+            mark = board.mark()
+            second = os.open(board.link, os.O_RDWR | os.O_NOCTTY)
+            board.ack(BEAT)
+            os.close(second)
+            board.ack(BEAT)
+            board.rest(0.02)
+            assert not [entry for entry in board.read_log()[mark:] if "reset" in entry]
+
+
 @test("host silence makes every output safe within 600 ms")
 def silence():
     with avr() as board:
