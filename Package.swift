@@ -143,7 +143,7 @@ let edge: [Target] = [
         uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
     executable(
         "cuelight-agent", at: "EdgeAgent/App",
-        uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
+        uses: ["Agent", "Hardware", "HTTPClient", "Platform", "SharedModels"]),
     tests(
         "EdgeAgentTests", at: "EdgeAgentTests",
         uses: [

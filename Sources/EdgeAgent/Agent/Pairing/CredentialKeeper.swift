@@ -20,15 +20,19 @@ package final class CredentialKeeper: Worker {
     private let key: Ed25519Key
     private let calls: ServerCalls
     private let log: Log
-    private let renewed: @Sendable (_ clockAheadMilliseconds: Int64?) -> Void
+    private let renewed: @Sendable () -> Void
+    private let clockMeasured: @Sendable (_ aheadMilliseconds: Int64) -> Void
     private let current: Mutex<StoredCredential>
     private let isRefused = Mutex(false)
 
-    /// - Parameter renewed: told of each new credential, with how far the server's clock is
-    ///   ahead of ours if it told.
+    /// - Parameters:
+    ///   - renewed: told of each new credential.
+    ///   - clockMeasured: told how far the server's clock is ahead of ours, at the start and
+    ///     with each renewal.
     package init(
         folder: StateFolder, agent: AgentID, key: Ed25519Key, credential: StoredCredential,
-        calls: ServerCalls, log: Log, renewed: @escaping @Sendable (Int64?) -> Void
+        calls: ServerCalls, log: Log, renewed: @escaping @Sendable () -> Void,
+        clockMeasured: @escaping @Sendable (Int64) -> Void
     ) {
         self.folder = folder
         self.agent = agent
@@ -36,6 +40,7 @@ package final class CredentialKeeper: Worker {
         self.calls = calls
         self.log = log.of("credential")
         self.renewed = renewed
+        self.clockMeasured = clockMeasured
         current = Mutex(credential)
     }
 
@@ -48,6 +53,11 @@ package final class CredentialKeeper: Worker {
 
     package func run() async throws {
         var pause = Limits.pauseMin
+        do {
+            _ = try await measureClock()
+        } catch {
+            log.warning("the server's clock is unknown", ["reason": .string("\(error)")])
+        }
         do {
             while true {
                 let now = SystemTime.unixMilliseconds
@@ -76,19 +86,33 @@ package final class CredentialKeeper: Worker {
 
     private func renew() async -> Bool {
         let nonce = Base64URL.encode(SecureRandom.bytes(16))
-        let now = SystemTime.unixMilliseconds
         do {
-            let (credential, date) = try await calls.renew(
-                agent, key: key, nonce: nonce, nowMilliseconds: now)
+            let ahead = try await measureClock()
+            let credential = try await calls.renew(
+                agent, key: key, nonce: nonce, nowMilliseconds: SystemTime.unixMilliseconds,
+                clockAheadMilliseconds: ahead)
             try folder.save(credential)
             current.withLock { $0 = credential }
             isRefused.withLock { $0 = false }
             log.info("renewed", ["expires_at_ms": .int(credential.expiresAtMilliseconds)])
-            renewed(date.map { $0 &- now })
+            renewed()
             return true
         } catch {
             log.warning("not renewed", ["reason": .string("\(error)")])
             return false
         }
+    }
+
+    /// How far the server's clock is ahead of ours, milliseconds; less than the two seconds
+    /// that its whole-second date can tell counts as nothing.
+    private func measureClock() async throws -> Int64 {
+        let start = SystemTime.unixMilliseconds
+        guard let date = try await calls.health() else { return 0 }
+        let middle = start / 2 + SystemTime.unixMilliseconds / 2
+        // The date is cut to the second: half a second more is its middle.
+        let ahead = date &+ 500 &- middle
+        let isClear = ahead.magnitude > 2000
+        clockMeasured(isClear ? ahead : 0)
+        return isClear ? ahead : 0
     }
 }

@@ -60,7 +60,7 @@ package struct ServerCalls: Sendable {
         token: String, name: String, platform: String, publicKey: String, nowMilliseconds: Int64
     ) async throws(Problem) -> Paired {
         let body = PairBody(token: token, publicKey: publicKey, name: name, platform: platform)
-        let (answer, _) = try await post("/api/v1/agents/pair", body, as: PairAnswer.self)
+        let answer = try await post("/api/v1/agents/pair", body, as: PairAnswer.self)
         return Paired(
             identity: AgentIdentity(
                 agent: answer.agent, workspace: answer.workspace, name: name, server: server,
@@ -71,20 +71,22 @@ package struct ServerCalls: Sendable {
     }
 
     /// Asks for a new credential, signed with the agent's key.
-    /// - Returns: the credential, and the server's clock if it told.
+    /// - Parameters:
+    ///   - nowMilliseconds: our clock.
+    ///   - clockAheadMilliseconds: how far the server's clock is ahead of ours; it refuses
+    ///     requests that are far from its own time.
     package func renew(
-        _ agent: AgentID, key: Ed25519Key, nonce: String, nowMilliseconds: Int64
-    ) async throws(Problem) -> (StoredCredential, dateMilliseconds: Int64?) {
-        let text = "cuelight-credential|\(agent)|\(nowMilliseconds)|\(nonce)"
+        _ agent: AgentID, key: Ed25519Key, nonce: String, nowMilliseconds: Int64,
+        clockAheadMilliseconds: Int64
+    ) async throws(Problem) -> StoredCredential {
+        let issued = nowMilliseconds &+ clockAheadMilliseconds
+        let text = "cuelight-credential|\(agent)|\(issued)|\(nonce)"
         let body = RenewBody(
-            agent: agent, issued: nowMilliseconds, nonce: nonce,
-            signature: key.signature(of: text))
-        let (answer, date) = try await post(
-            "/api/v1/agents/credential", body, as: RenewAnswer.self)
-        let credential = StoredCredential(
+            agent: agent, issued: issued, nonce: nonce, signature: key.signature(of: text))
+        let answer = try await post("/api/v1/agents/credential", body, as: RenewAnswer.self)
+        return StoredCredential(
             credential: answer.credential, obtainedAtMilliseconds: nowMilliseconds,
-            expiresAtMilliseconds: answer.expires)
-        return (credential, date)
+            expiresAtMilliseconds: answer.expires &- clockAheadMilliseconds)
     }
 
     /// Whether the server answers, and its clock.
@@ -106,7 +108,7 @@ package struct ServerCalls: Sendable {
 
     private func post<Value: Decodable>(
         _ path: String, _ body: some Encodable, as type: Value.Type
-    ) async throws(Problem) -> (Value, Int64?) {
+    ) async throws(Problem) -> Value {
         guard let bytes = try? JSONEncoder().encode(body) else {
             // Encoding plain text and numbers cannot fail.
             throw .unreadable
@@ -120,10 +122,7 @@ package struct ServerCalls: Sendable {
                 status: answer.status, message: failure?.error.message ?? "no reason given")
         }
         do {
-            return (
-                try JSONDecoder().decode(Envelope<Value>.self, from: data).data,
-                answer.dateMilliseconds
-            )
+            return try JSONDecoder().decode(Envelope<Value>.self, from: data).data
         } catch {
             throw .unreadable
         }

@@ -67,12 +67,10 @@ package final class AgentWorker: Worker {
         let coreHandle = CoreHandle()
         keeper = CredentialKeeper(
             folder: folder, agent: identity.agent, key: key, credential: try folder.credential(),
-            calls: calls, log: log
-        ) { ahead in
-            broker.client?.reconnect()
-            guard let ahead else { return }
-            loop.submit { coreHandle.core?.setClockAhead(milliseconds: ahead) }
-        }
+            calls: calls, log: log, renewed: { broker.client?.reconnect() },
+            clockMeasured: { ahead in
+                loop.submit { coreHandle.core?.setClockAhead(milliseconds: ahead) }
+            })
         client = try Self.makeClient(
             identity, settings, keeper: keeper, loop: loop, log: log, address: address)
         broker.client = client

@@ -99,6 +99,12 @@ package struct StateFolder: Sendable, Hashable {
 
     package func saveKeySeed(_ seed: [UInt8]) throws(Problem) { try write(seed, to: keyPath) }
 
+    /// Forgets the journal of an earlier pairing: its E-stop sequence and outcomes are another
+    /// agent's.
+    package func forgetJournal() {
+        for end in ["", "-wal", "-shm"] { unlink(journalPath + end) }
+    }
+
     /// The permission bits of a file; nil if it is not there.
     package static func mode(of path: String) -> UInt32? {
         var status = stat()

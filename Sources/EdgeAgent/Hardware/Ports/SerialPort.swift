@@ -190,6 +190,9 @@ package final class SerialPort {
         tcflush(descriptor, TCIOFLUSH)
     }
 
+    /// Speeds that can be set, bits a second.
+    package static var rates: [Int] { speeds.keys.sorted() }
+
     private static let speeds: [Int: speed_t] = [
         9600: speed_t(B9600), 19200: speed_t(B19200), 38400: speed_t(B38400),
         57600: speed_t(B57600), 115200: speed_t(B115200), 230400: speed_t(B230400),
