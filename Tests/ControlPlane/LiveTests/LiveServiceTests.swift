@@ -1,4 +1,4 @@
-import HTTP
+@testable import HTTP
 import Platform
 import Postgres
 import SharedModels
@@ -251,7 +251,7 @@ struct LiveRoutesTests {
                 String(decoding: data, as: UTF8.self)
             default: ""
             }
-        return (Int(response.status.code), text)
+        return (response.status.rawValue, text)
     }
 
     @Test("from start to end over the API")
