@@ -77,7 +77,7 @@ struct ControlPlane: Sendable {
                     console.show(
                         "command", CommandJSON(record, outcome: outcome), in: record.workspace)
                     guard let outcome else { return }
-                    ended[outcome.status.rawValue].increment()
+                    ended.with(outcome.status.rawValue).add()
                     let trace = outcome.trace
                     if trace.agentClock == trace.clock, trace.acknowledgedNanoseconds > 0 {
                         times.observe(

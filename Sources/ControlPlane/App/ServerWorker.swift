@@ -1,3 +1,4 @@
+internal import Accounts
 internal import Crypto
 internal import Devices
 internal import HTTP
@@ -51,7 +52,7 @@ struct ServerWorker: Worker {
         var configuration = HTTPConfiguration(addresses: [listenAddress])
         configuration.logsAccess = settings.logLevel == .debug
         configuration.observe = { method, path, status, duration in
-            requests[method, path, "\(status.rawValue)"].observe(duration)
+            requests.with(method, path, "\(status.rawValue)").observe(duration)
         }
         let application = Application(
             endpoints: plane.endpoints,
