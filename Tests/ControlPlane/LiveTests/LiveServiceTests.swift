@@ -1,4 +1,3 @@
-@testable import HTTP
 import Platform
 import Postgres
 import SharedModels
@@ -6,6 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import HTTP
 @testable import Live
 
 /// A service on a database, with everything it delivered.
@@ -101,7 +101,8 @@ struct LiveServiceTests {
         let livestream = try await stage.start()
         let rose = GiftCatalogue.gifts[0]
         let deeds: [NativeDeed] = [
-            .comment(text: "go left"), .gift(rose, count: 2), .like(count: 3), .follow, .share, .join,
+            .comment(text: "go left"), .gift(rose, count: 2), .like(count: 3), .follow, .share,
+            .join,
         ]
         for deed in deeds {
             let event = try await stage.service.take(deed, by: stage.ann, in: livestream.id)
@@ -199,6 +200,37 @@ struct LiveServiceTests {
         let last = Stage(database.pool)
         try await last.service.keepLeases()
         #expect(all.allSatisfy { last.service.summary(of: $0) != nil })
+    }
+
+    @Test("an event that the database will never take does not hold up the others")
+    func poison() async throws {
+        let stage = Stage(try await TestDatabase.make().pool)
+        let livestream = try await stage.start()
+        let event = try await stage.service.take(.join, by: stage.ann, in: livestream.id)
+        let poison = LiveEvent(
+            id: LiveEventID(high: 3, low: 3), livestream: livestream.id, source: .native,
+            sourceMessageID: "a\0b", viewer: nil, happening: .join, createdAtMilliseconds: 1,
+            isHistory: false)
+        stage.eventLog.append([poison])
+        _ = try await stage.service.take(.share, by: stage.ann, in: livestream.id)
+        #expect(await stage.eventLog.write())
+        #expect(stage.eventLog.droppedCount == 1)
+        let written = try await stage.service.events(
+            of: livestream.id, in: stage.workspace, before: nil, limit: 9)
+        #expect(Set(written.map(\.happening)) == [.control(.started), .join, .share])
+        #expect(written.contains(event))
+    }
+
+    @Test("what one livestream's watchers see does not wait for the database")
+    func stream() async throws {
+        let stage = Stage(try await TestDatabase.make().pool)
+        let livestream = try await stage.start()
+        _ = try await stage.service.take(.join, by: stage.ann, in: livestream.id)
+        let recent = stage.service.recentEvents(of: livestream.id)
+        #expect(recent.map(\.happening) == [.control(.started), .join])
+        let message = try #require(LiveStreamEvent.make(recent[1]))
+        #expect(message.id == recent[1].id.description)
+        #expect(message.name == "join")
     }
 
     @Test("events wait while the database is away, and the oldest go at the limit")

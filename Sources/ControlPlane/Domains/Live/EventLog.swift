@@ -64,9 +64,35 @@ package final class EventLog: Worker {
                 try await store.insert(batch)
             } catch {
                 log.warning("cannot write events", ["reason": .string("\(error)")])
-                waiting.withLock { $0.insert(contentsOf: batch, at: 0) }
+                guard await writeSingly(batch, after: error) else {
+                    waiting.withLock { $0.insert(contentsOf: batch, at: 0) }
+                    return false
+                }
+            }
+        }
+    }
+
+    /// Writes a batch that the server itself refused event by event, so that one event it will
+    /// never take does not hold up all behind it; that one is dropped and counted. False if the
+    /// server cannot be asked.
+    private func writeSingly(_ batch: [LiveEvent], after error: any Error) async -> Bool {
+        guard Self.isRefusal(error) else { return false }
+        for event in batch {
+            do {
+                try await store.insert([event])
+            } catch  where Self.isRefusal(error) {
+                dropped.add(1, ordering: .relaxed)
+            } catch {
                 return false
             }
         }
+        return true
+    }
+
+    /// Whether the server looked at the statement and said no: its data (class 22) or a
+    /// constraint (class 23).
+    private static func isRefusal(_ error: any Error) -> Bool {
+        guard let state = (error as? PostgresError)?.state?.description else { return false }
+        return state.hasPrefix("22") || state.hasPrefix("23")
     }
 }

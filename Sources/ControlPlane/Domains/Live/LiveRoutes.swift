@@ -30,12 +30,13 @@ struct LiveRoutes {
                 let body: StartBody = try call.body()
                 let livestream = try await service.start(
                     in: try call.id("workspace_id"), title: body.title,
-                    source: body.source ?? .native, hostID: body.host_id ?? "",
+                    source: body.source ?? .native, hostID: body.hostID ?? "",
                     by: try call.requireAccount())
                 return try .item(LivestreamJSON(livestream), status: .created)
             },
             Endpoint(
-                .post, "/api/v1/workspaces/{workspace_id:uuid}/livestreams/{livestream_id:uuid}/end",
+                .post,
+                "/api/v1/workspaces/{workspace_id:uuid}/livestreams/{livestream_id:uuid}/end",
                 "End a livestream", tag: Self.tag, access: .permission("workspace.operate"),
                 rate: .write, answer: .nothing, errors: [.notFound, .conflict]
             ) { [service] call in
@@ -160,7 +161,7 @@ struct LiveRoutes {
                 isIdempotent: true, errors: [.notFound, .unprocessable, .serviceUnavailable]
             ) { [service] call in
                 let body: GiftBody = try call.body()
-                guard let gift = GiftCatalogue.gift(body.gift_id) else {
+                guard let gift = GiftCatalogue.gift(body.giftID) else {
                     throw LiveError.unknownGift
                 }
                 return try await Self.take(.gift(gift, count: body.count ?? 1), call, service)
@@ -210,14 +211,18 @@ extension RateClass {
 private struct StartBody: Decodable {
     let title: String
     let source: SourceKind?
-    let host_id: String?
+    let hostID: String?
+
+    private enum CodingKeys: String, CodingKey { case title, source, hostID = "host_id" }
 }
 
 private struct CommentBody: Decodable { let text: String }
 
 private struct GiftBody: Decodable {
-    let gift_id: Int64
+    let giftID: Int64
     let count: Int?
+
+    private enum CodingKeys: String, CodingKey { case giftID = "gift_id", count }
 }
 
 private struct LikeBody: Decodable { let count: Int }

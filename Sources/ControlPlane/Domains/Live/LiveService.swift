@@ -56,8 +56,10 @@ package final class LiveService: Sendable {
     ) async throws -> Livestream {
         let begun = now
         let wanted = Livestream(
-            id: identifiers.next(), workspace: workspace, title: title, source: source,
-            hostID: hostID, createdBy: account, createdAtMilliseconds: begun.unixMilliseconds,
+            id: identifiers.next(), workspace: workspace,
+            title: BoundedText.make(title, limit: 4 * LiveLimits.titleCharacters),
+            source: source, hostID: BoundedText.make(hostID, limit: LiveLimits.wordBytes),
+            createdBy: account, createdAtMilliseconds: begun.unixMilliseconds,
             endedAtMilliseconds: nil)
         let made = try await store.insert(
             wanted, owner: process, leaseSeconds: leaseSeconds,

@@ -10,9 +10,11 @@ final class OpenRoom: Sendable {
 
     init(_ livestream: Livestream, seed: UInt64, validUntilNanoseconds: Int64) {
         self.livestream = livestream
+        // Frames that are fed into a livestream of our own are a replay.
+        let source = livestream.source == .native ? SourceKind.replay : livestream.source
         room = Mutex(
             LiveRoom(
-                livestream: livestream.id, source: livestream.source,
+                livestream: livestream.id, source: source,
                 hostID: livestream.hostID.isEmpty ? nil : livestream.hostID, seed: seed))
         self.validUntilNanoseconds = Atomic(validUntilNanoseconds)
     }
