@@ -113,7 +113,7 @@ let controlPlane: [Target] =
     + [
         .target(
             name: "CDeflate", path: "Sources/ControlPlane/Libraries/CDeflate",
-            linkerSettings: [.linkedLibrary("z")]),
+            linkerSettings: [.linkedLibrary("deflate")]),
         .target(
             name: "CSchema", path: "Sources/ControlPlane/Database/CSchema",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
@@ -124,7 +124,8 @@ let controlPlane: [Target] =
         executable(
             "cuelight", at: "ControlPlane/App",
             uses: [
-                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Schema", "CWeb",
+                "SharedModels", "Platform", "MQTT", "Crypto", "HTTPClient", "Postgres", "HTTP",
+                "Schema", "CWeb",
                 "CLinux", "Accounts", "Devices", "Rules", "Live",
             ]),
     ]
@@ -139,13 +140,16 @@ let edge: [Target] = [
         uses: ["FirmwareCore", "CLinux", "Platform", "SharedModels"]),
     module(
         "Agent", at: "EdgeAgent/Agent",
-        uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "Platform", "SharedModels"]),
+        uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
     executable(
         "cuelight-agent", at: "EdgeAgent/App",
         uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
     tests(
         "EdgeAgentTests", at: "EdgeAgentTests",
-        uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
+        uses: [
+            "Agent", "Hardware", "FirmwareCore", "MQTT", "Crypto", "CLinux", "Platform",
+            "SharedModels",
+        ]),
     tests(
         "FirmwareTests", at: "FirmwareTests", uses: ["FirmwareCore", "Hardware", "SharedModels"]),
 ]

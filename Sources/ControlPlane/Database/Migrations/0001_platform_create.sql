@@ -1,4 +1,4 @@
--- 0001_platform_create: the record of which migrations this database has seen.
+-- The record of which migrations this database has seen.
 CREATE SCHEMA platform;
 
 CREATE TABLE platform.migrations (

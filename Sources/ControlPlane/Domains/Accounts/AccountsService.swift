@@ -13,6 +13,10 @@ package final class AccountsService: Sendable {
         package static let accessLifetime = Duration.seconds(15 * 60)
         package static let sessionLifetime = Duration.seconds(30 * 24 * 3600)
         package static let loginCodeLifetime = Duration.seconds(10 * 60)
+        /// How long a role is believed without looking again; a change made by this process
+        /// counts at once.
+        package static let roleMemory = Duration.seconds(5)
+        package static let rememberedRoles = 20_000
         package static let workspacesMax = 20
         package static let membersMax = 100
     }
@@ -23,6 +27,17 @@ package final class AccountsService: Sendable {
     private let unixMilliseconds: @Sendable () -> Int64
     /// Sessions ended while their access tokens were valid; kept until those have expired.
     private let revoked = Mutex<[SessionID: Int64]>([:])
+    private let roles = Mutex<[RoleKey: RememberedRole]>([:])
+
+    private struct RoleKey: Hashable {
+        let account: AccountID
+        let workspace: WorkspaceID
+    }
+
+    private struct RememberedRole {
+        let role: WorkspaceRole?
+        let untilMilliseconds: Int64
+    }
 
     package init(
         pool: PostgresPool, hasher: PasswordHasher, signer: TokenSigner,
@@ -186,10 +201,22 @@ package final class AccountsService: Sendable {
         try await store.memberships(of: account)
     }
 
+    /// The role of an account; remembered for `roleMemory`, since every call asks for it.
     package func role(
         of account: AccountID, in workspace: WorkspaceID
     ) async throws -> WorkspaceRole? {
-        try await store.role(of: account, in: workspace)
+        let key = RoleKey(account: account, workspace: workspace)
+        let now = unixMilliseconds()
+        if let known = roles.withLock({ $0[key] }), known.untilMilliseconds > now {
+            return known.role
+        }
+        let role = try await store.role(of: account, in: workspace)
+        roles.withLock { roles in
+            if roles.count >= Limits.rememberedRoles { roles.removeAll() }
+            roles[key] = RememberedRole(
+                role: role, untilMilliseconds: now + Limits.roleMemory.millisecondsClamped)
+        }
+        return role
     }
 
     package func members(of workspace: WorkspaceID) async throws -> [Member] {
@@ -200,14 +227,18 @@ package final class AccountsService: Sendable {
     package func setRole(
         _ role: WorkspaceRole, ofHandle handle: String, in workspace: WorkspaceID
     ) async throws {
+        try await change(role, of: try await accountID(handle: handle), in: workspace)
+    }
+
+    package func removeMember(handle: String, from workspace: WorkspaceID) async throws {
+        try await change(nil, of: try await accountID(handle: handle), in: workspace)
+    }
+
+    private func accountID(handle: String) async throws -> AccountID {
         guard let handle = AccountNames.handle(handle),
             let account = try await store.account(handle: handle)
         else { throw AccountsError.notFound("account") }
-        try await change(role, of: account.id, in: workspace)
-    }
-
-    package func removeMember(_ account: AccountID, from workspace: WorkspaceID) async throws {
-        try await change(nil, of: account, in: workspace)
+        return account.id
     }
 
     private func change(
@@ -215,6 +246,9 @@ package final class AccountsService: Sendable {
     ) async throws {
         let change = try await store.setRole(
             role, of: account, in: workspace, membersMax: Int64(Limits.membersMax))
+        roles.withLock {
+            $0[RoleKey(account: account, workspace: workspace)] = nil
+        }
         switch change {
         case .done: return
         case .full: throw AccountsError.tooManyMembers

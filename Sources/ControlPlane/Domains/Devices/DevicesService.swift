@@ -234,6 +234,27 @@ package final class DevicesService: Sendable {
         changed(workspace)
     }
 
+    /// What is wrong with the actions of a rule of the workspace: devices that are not its own,
+    /// channels that they have not, operations that the channels cannot do. Paths begin at
+    /// `actions`.
+    package func problems(
+        with actions: [Action], in workspace: WorkspaceID
+    ) async -> [(path: String, message: String)] {
+        await onLoop { dispatcher in
+            actions.enumerated().compactMap { index, action in
+                guard let device = dispatcher.directory.devices[action.device],
+                    device.workspace == workspace
+                else { return ("actions[\(index)].device_id", "is not a device of the workspace") }
+                guard let channel = device.manifest.channel(named: action.channel) else {
+                    return ("actions[\(index)].channel", "\(device.name) has no such channel")
+                }
+                return channel.refusal(of: action.operation).map {
+                    ("actions[\(index)].operation", $0)
+                }
+            }
+        }
+    }
+
     // Commands.
 
     /// Sends a command that a person gave. The outcome comes later.

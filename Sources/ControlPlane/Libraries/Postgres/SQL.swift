@@ -41,7 +41,7 @@ package struct SQL: Sendable {
         return sum
     }
 
-    mutating func append(_ text: StaticString) { pieces.append(.text(text)) }
+    mutating func append(text: StaticString) { pieces.append(.text(text)) }
 
     mutating func append(_ other: SQL) {
         pieces += other.pieces
@@ -73,7 +73,7 @@ package struct SQL: Sendable {
 }
 
 extension SQL: ExpressibleByStringInterpolation {
-    package init(stringLiteral value: StaticString) { append(value) }
+    package init(stringLiteral value: StaticString) { append(text: value) }
 
     package init(stringInterpolation: StringInterpolation) { self = stringInterpolation.sql }
 
@@ -84,7 +84,7 @@ extension SQL: ExpressibleByStringInterpolation {
             sql = SQL(reserving: 2 * interpolationCount + 1)
         }
 
-        package mutating func appendLiteral(_ literal: StaticString) { sql.append(literal) }
+        package mutating func appendLiteral(_ literal: StaticString) { sql.append(text: literal) }
 
         /// A bound parameter.
         package mutating func appendInterpolation(_ value: some PostgresEncodable) {
@@ -96,7 +96,7 @@ extension SQL: ExpressibleByStringInterpolation {
 
         /// A constant of the source code that is itself SQL, such as a list of columns.
         package mutating func appendInterpolation(constant text: StaticString) {
-            sql.append(text)
+            sql.append(text: text)
         }
     }
 

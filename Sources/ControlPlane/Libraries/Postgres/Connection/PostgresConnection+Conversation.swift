@@ -88,11 +88,11 @@ extension PostgresConnection {
         flush()
     }
 
-    /// Ends a copy; completes with its count. With a reason the server drops all of it.
-    func endCopy(because reason: String?) {
+    /// Ends a copy; completes with its count.
+    func endCopy() {
         guard let conversation, conversation.phase == .copying else { return }
         conversation.phase = .answers
-        guard PQputCopyEnd(handle, reason) >= 0 else { return receive() }
+        guard PQputCopyEnd(handle, nil) >= 0 else { return receive() }
         flush()
     }
 

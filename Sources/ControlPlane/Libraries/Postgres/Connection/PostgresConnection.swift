@@ -29,6 +29,8 @@ final class PostgresConnection: @unchecked Sendable {
     var state = State.connecting
     var pending = FIFO<Exchange>()
     var cache: StatementCache
+    /// Why statements could not be prepared, by name, while others may still rely on them.
+    var failedPrepares: [String: PostgresError] = [:]
     var conversation: Conversation?
     var nextConversation: Conversation?
     var isFlushScheduled = false

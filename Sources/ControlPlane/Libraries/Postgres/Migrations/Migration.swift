@@ -1,17 +1,10 @@
 /// One step of the database's schema: SQL text with a number and a name.
 package struct Migration: Equatable, Sendable {
-    /// 1…9999. Each domain has a block of a hundred; in a block they count up from its first.
+    /// 1…9999. Each domain has a block of a hundred and counts up in it, from …00 or …01.
     package let number: Int
     /// `NNNN_domain_what`, the name of its file.
     package let name: String
     package let sql: String
-
-    /// - Parameter file: the text of a file, which begins with `-- NNNN_domain_what`.
-    package init?(file: String) {
-        guard file.hasPrefix("-- ") else { return nil }
-        let name = file.dropFirst(3).prefix { $0.isLetter || $0.isNumber || $0 == "_" }
-        self.init(name: String(name), sql: file)
-    }
 
     /// - Parameter name: `NNNN_domain_what`, in lowercase; nil if it is anything else.
     package init?(name: String, sql: String) {
@@ -87,7 +80,7 @@ struct MigrationPlan {
                 guard migration.domain == previous.domain else {
                     throw .wrongBlock(name: migration.name, domain: String(previous.domain))
                 }
-            } else if migration.number % 100 != 1 {
+            } else if migration.number % 100 > 1 {
                 throw .gap(before: migration.name)
             }
         }

@@ -122,6 +122,7 @@ package final class PostgresPool: PostgresQueryable {
     /// After a deadlock or a serialization failure all of `body` runs again, at most
     /// `configuration.retriesMax` times, so it must have no effects outside the database.
     /// - Parameter deadline: for each run, with the wait for a connection.
+    @discardableResult
     package func transaction<Value>(
         isolation: IsolationLevel = .readCommitted, deadline: Duration? = nil,
         _ body: (PostgresTransaction) async throws -> Value
@@ -157,7 +158,19 @@ package final class PostgresPool: PostgresQueryable {
         }
     }
 
-    private func begin(
+    /// Runs text of several statements outside a transaction, such as `CREATE DATABASE`. For
+    /// whoever sets up servers, with text of the program's own: nothing in it is bound or quoted.
+    package func administer(
+        _ text: String, deadline: Duration? = nil
+    ) async throws(PostgresError) {
+        let end = monotonicDeadline(deadline ?? configuration.transactionDeadline)
+        let lease = try await Lease.take(from: core, deadline: end)
+        // Whatever the text left in the session goes with the connection.
+        defer { lease.giveBack(isClean: false) }
+        _ = try await lease.start(Conversation(text: text, deadline: end))
+    }
+
+    func begin(
         _ isolation: IsolationLevel, deadline: Int64
     ) async throws(PostgresError) -> (PostgresTransaction, Lease) {
         let lease = try await Lease.take(from: core, deadline: deadline)
