@@ -17,9 +17,9 @@ struct WebSocketClient {
         try await client.wait(for: "\r\n\r\n")
         #expect(client.text.hasPrefix("HTTP/1.1 101 Switching Protocols\r\n"))
         #expect(client.text.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"))
-        let bytes = client.takeBytes()
-        let end = try #require(bytes.firstRange(of: Array("\r\n\r\n".utf8)))
-        #expect(bytes[end.upperBound...].allSatisfy { _ in true })
+        // Frames may have come right behind the head.
+        let end = try #require(client.bytes.firstRange(of: Array("\r\n\r\n".utf8)))
+        client.drop(end.upperBound)
         return WebSocketClient(client: client)
     }
 
