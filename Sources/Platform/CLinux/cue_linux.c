@@ -2,8 +2,10 @@
 #include "cue_linux.h"
 
 #include <errno.h>        // errno
+#include <sys/syscall.h>  // SYS_openat2
 #include <fcntl.h>        // open
 #include <grp.h>          // setgroups
+#include <linux/openat2.h> // struct open_how
 #include <pthread.h>      // pthread_create
 #include <signal.h>       // sigset_t
 #include <stdio.h>        // fopen
@@ -13,10 +15,8 @@
 #include <sys/prctl.h>    // prctl
 #include <sys/signalfd.h> // signalfd
 #include <sys/socket.h>   // accept4
-#include <sys/syscall.h>  // SYS_close_range
-#include <sys/wait.h>     // waitpid
 #include <time.h>         // clock_gettime
-#include <unistd.h>       // fork, close, read, write
+#include <unistd.h>       // read, write
 
 enum { EVENTS_MAX = 256 };
 
@@ -107,6 +107,13 @@ int cue_accept(int listener) {
     return fd < 0 ? -errno : fd;
 }
 
+int cue_open_beneath(int folder, const char *path) {
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    long fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
+    return fd < 0 ? -errno : (int)fd;
+}
+
 int cue_die_with_parent(int signal) {
     return prctl(PR_SET_PDEATHSIG, signal) == 0 ? 0 : -errno;
 }
@@ -116,8 +123,9 @@ int cue_signalfd_open(const int *signals, int count) {
     sigemptyset(&set);
     for (int i = 0; i < count; i++)
         sigaddset(&set, signals[i]);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-        return -errno;
+    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (error != 0)
+        return -error;
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
@@ -135,80 +143,6 @@ int64_t cue_resident_bytes(void) {
     int fields = fscanf(file, "%lld %lld", &total, &resident);
     fclose(file);
     return fields == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
-}
-
-// Puts `fd` (or /dev/null) at descriptor `target` of the child.
-static int place(int fd, int target) {
-    if (fd < 0) {
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (null < 0)
-            return -1;
-        int placed = dup2(null, target);
-        if (null != target)
-            close(null);
-        return placed;
-    }
-    return dup2(fd, target);
-}
-
-// Moves `fd` above the standard descriptors, so that placing one cannot overwrite another.
-static int lift(int fd) {
-    return fd >= 0 && fd <= 2 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : fd;
-}
-
-int cue_spawn(const char *path, char *const argv[], char *const envp[], int stdin_fd,
-              int stdout_fd, int stderr_fd, const char *directory, int64_t uid, int64_t gid,
-              int own_group, int death_signal) {
-    int report[2];
-    if (pipe2(report, O_CLOEXEC) != 0)
-        return -errno;
-    pid_t parent = getpid();
-    pid_t child = fork();
-    if (child < 0) {
-        int error = errno;
-        close(report[0]);
-        close(report[1]);
-        return -error;
-    }
-    if (child == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        signal(SIGPIPE, SIG_DFL);
-        int out = lift(report[1]);
-        stdin_fd = lift(stdin_fd);
-        stdout_fd = lift(stdout_fd);
-        stderr_fd = lift(stderr_fd);
-        int failed = (own_group && setpgid(0, 0) != 0) || place(stdin_fd, 0) < 0 ||
-                     place(stdout_fd, 1) < 0 || place(stderr_fd, 2) < 0 ||
-                     (directory != NULL && chdir(directory) != 0);
-        if (!failed && uid >= 0)
-            failed = setgroups(0, NULL) != 0 || setgid((gid_t)gid) != 0 || setuid((uid_t)uid) != 0;
-        // After the change of user, which would clear it.
-        if (!failed && death_signal != 0)
-            failed = prctl(PR_SET_PDEATHSIG, death_signal) != 0 || getppid() != parent;
-        if (!failed) {
-            // Everything else is closed at exec, also what others forgot to mark.
-            syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
-            execve(path, argv, envp);
-        }
-        int error = errno;
-        ssize_t ignored = write(out, &error, sizeof error);
-        (void)ignored;
-        _exit(127);
-    }
-    close(report[1]);
-    int error = 0;
-    ssize_t size;
-    do {
-        size = read(report[0], &error, sizeof error);
-    } while (size < 0 && errno == EINTR);
-    close(report[0]);
-    if (size == (ssize_t)sizeof error) {
-        waitpid(child, NULL, 0);
-        return -error;
-    }
-    return child;
 }
 
 static _Thread_local const void *thread_tag;
