@@ -15,7 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
-from stage import BUILD, Failure, Stage  # noqa: E402
+from stage import PROGRAMS, Failure, Stage  # noqa: E402
 
 CAPTURE = ROOT / "Tests" / "Golden" / "captures" / "demo.capture"
 COMMENTS = ["hello there", "spin it please", "what a stage!", "lights on", "SPIN!", "first time here"]
@@ -99,7 +99,7 @@ def play_capture(stage, identifier, stop):
     """The synthetic LIVE, again and again."""
     while not stop.is_set():
         show = subprocess.Popen(
-            [BUILD / "release" / "cuelight", "replay", CAPTURE, "--livestream", identifier,
+            [PROGRAMS / "cuelight", "replay", CAPTURE, "--livestream", identifier,
              "--server", stage.api.base, "--token", stage.api.token],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip

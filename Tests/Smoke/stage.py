@@ -21,6 +21,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / ".build"
+# Which build of the programs is run.
+PROGRAMS = BUILD / os.environ.get("CUELIGHT_CONFIGURATION", "release")
 PR_SET_PDEATHSIG = 1
 
 
@@ -177,7 +179,7 @@ class Stage:
         self.start(
             "cuelight",
             [
-                BUILD / "release" / "cuelight",
+                PROGRAMS / "cuelight",
                 "up",
                 "--data", self.folder / "data",
                 "--listen", f"127.0.0.1:{self.http_port}",
@@ -232,7 +234,7 @@ class Stage:
 
     def agent_command(self, *arguments):
         return [
-            BUILD / "release" / "cuelight-agent",
+            PROGRAMS / "cuelight-agent",
             *arguments,
             "--state-dir", self.agent_folder,
         ]  # fmt: skip
