@@ -135,11 +135,16 @@ def a_killed_broker_returns_and_so_do_the_agents(show):
     os.kill(victim, signal.SIGKILL)
     show.wait("another broker", lambda: show.children("mosquitto") not in ([], [victim]))
 
+    posted = 1
+
     def works():
+        nonlocal posted
         show.cue()
+        posted += 1
         return any(c["status"] == "executed" for c in show.ended()[1:])
 
     show.wait("a cue through the new broker", works)
+    show.wait("every outcome", lambda: len(show.ended()) == posted)
     executed = [c for c in show.ended() if c["status"] == "executed"]
     check(show.pulses() == len(executed), f"{show.pulses()} pulses, {len(executed)} executed")
 
