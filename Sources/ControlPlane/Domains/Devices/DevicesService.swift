@@ -79,7 +79,8 @@ package final class DevicesService: Sendable {
                 service.take(state, from: topic)
             }
         }
-        client.subscribe(Topic.everyAgent(.telemetry), quality: .atMostOnce) { [weak self] message in
+        client.subscribe(Topic.everyAgent(.telemetry), quality: .atMostOnce) {
+            [weak self] message in
             self?.received(message, as: AgentTelemetry.self) { service, topic, telemetry in
                 service.dispatcher.updateDirectory {
                     $0.update(topic.agent) { $0.telemetry = telemetry }
