@@ -220,9 +220,19 @@ struct DevicesRoutes {
     // E-stop.
 
     private var stops: [Endpoint] {
-        stop("/api/v1/workspaces/{workspace_id:uuid}/stop", "the whole workspace") { call in
-            .workspace(try call.id("workspace_id"))
-        }
+        [
+            Endpoint(
+                .get, "/api/v1/workspaces/{workspace_id:uuid}/stops", "E-stops that are pressed",
+                tag: "stop", access: .permission("workspace.watch"), rate: .read,
+                answer: .page(of: StopJSON.schema)
+            ) { [service] call in
+                let records = await service.stopRecords(of: try call.id("workspace_id"))
+                return try .page(records.map(StopJSON.init), nextCursor: nil)
+            }
+        ]
+            + stop("/api/v1/workspaces/{workspace_id:uuid}/stop", "the whole workspace") { call in
+                .workspace(try call.id("workspace_id"))
+            }
             + stop(
                 "/api/v1/workspaces/{workspace_id:uuid}/agents/{agent_id:uuid}/stop",
                 "an agent with all its boards"
