@@ -5,7 +5,6 @@ import Foundation
 @main
 struct Bench {
     static func main() async {
-        setlinebuf(stdout)
         let wanted = CommandLine.arguments.dropFirst()
         let strangers = wanted.filter { name in !BenchPart.all.contains { $0.name == name } }
         guard strangers.isEmpty else {
@@ -35,6 +34,8 @@ struct Bench {
         try await part.run { row in
             rows.append(row)
             print(line(row))
+            // Into a pipe too, each row as it comes.
+            fflush(nil)
         }
         guard !rows.isEmpty else { throw Problem.nothingMeasured }
         try BenchFiles.keep(rows, of: part, machine: machine)

@@ -29,7 +29,7 @@ enum MQTTBench {
         let loop = try EventLoop.start(name: "mqtt-bench")
         defer { loop.stop() }
         for (label, address) in addresses {
-            for quality in [QualityOfService.atMostOnce, .atLeastOnce] {
+            for quality in [MQTT.QualityOfService.atMostOnce, .atLeastOnce] {
                 try await roundTrips(label, address, quality, peers, loop, report)
             }
             try await throughput(label, address, peers, loop, report)
@@ -38,7 +38,7 @@ enum MQTTBench {
     }
 
     private static func roundTrips(
-        _ label: String, _ address: MQTTConfiguration.Address, _ quality: QualityOfService,
+        _ label: String, _ address: MQTTConfiguration.Address, _ quality: MQTT.QualityOfService,
         _ peers: [MQTTBenchPeer], _ loop: EventLoop, _ report: (BenchRow) -> Void
     ) async throws {
         var ours = MQTTBenchFigures.worst

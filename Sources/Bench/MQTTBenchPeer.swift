@@ -32,7 +32,7 @@ struct MQTTBenchPeer: Sendable {
     }
 
     func measure(
-        _ address: MQTTConfiguration.Address, _ quality: QualityOfService, window: Int,
+        _ address: MQTTConfiguration.Address, _ quality: MQTT.QualityOfService, window: Int,
         warmUp: Int, count: Int
     ) throws -> MQTTBenchFigures {
         let (host, port): (String, UInt16) =

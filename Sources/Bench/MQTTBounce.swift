@@ -10,7 +10,7 @@ final class MQTTBounce: @unchecked Sendable {
 
     private static let deadline = Duration.seconds(60)
 
-    private let quality: QualityOfService
+    private let quality: MQTT.QualityOfService
     private let window: Int
     private let warmUp: Int
     private let count: Int

@@ -1,5 +1,6 @@
 import Foundation
 import SharedModels
+import Testing
 
 /// One value of each payload and case that crosses a wire or is stored, by the name of its
 /// golden file. Identifiers and times are made up and never change.
