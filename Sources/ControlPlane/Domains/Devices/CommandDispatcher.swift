@@ -58,6 +58,16 @@ package final class CommandDispatcher: @unchecked Sendable {
         self.surroundings = surroundings
     }
 
+    /// Runs something on the loop; at once if the caller is there already.
+    package func run<Value: Sendable>(
+        _ body: @escaping @Sendable (CommandDispatcher) -> Value
+    ) async -> Value {
+        if loop.isCurrent { return body(self) }
+        return await withCheckedContinuation { continuation in
+            loop.submit { continuation.resume(returning: body(self)) }
+        }
+    }
+
     package var openCount: Int {
         loop.preconditionOnLoop()
         return table.count
@@ -149,7 +159,7 @@ package final class CommandDispatcher: @unchecked Sendable {
         let command = Command(
             id: id, board: device?.board ?? .blank, channel: action.channel,
             operation: action.operation, issuedAtMilliseconds: now,
-            expiresAtMilliseconds: now + deadline.millisecondsClamped, trace: trace)
+            expiresAtMilliseconds: Self.sum(now, deadline.millisecondsClamped), trace: trace)
         let record = CommandRecord(
             command: command, workspace: workspace, device: action.device,
             agent: device?.agent ?? AgentID(high: 0, low: 0), cue: origin.cue, rule: origin.rule,
@@ -180,13 +190,16 @@ package final class CommandDispatcher: @unchecked Sendable {
             return end(id, .failed, "internal", "the command could not be written")
         }
         let topic = Topic(workspace: agent.workspace, agent: agent.id, leaf: .command)
-        let until = record.command.trace.publishedNanoseconds
-            .addingReportingOverflow(deadline.nanosecondsClamped)
-        surroundings.publish(
-            topic, Array(payload), until.overflow ? .max : until.partialValue
-        ) { [weak self] isDone in
+        let until = Self.sum(
+            record.command.trace.publishedNanoseconds, deadline.nanosecondsClamped)
+        surroundings.publish(topic, Array(payload), until) { [weak self] isDone in
             if !isDone { self?.end(id, .expired, "broker_away", "the broker was not reached") }
         }
+    }
+
+    private static func sum(_ time: Int64, _ duration: Int64) -> Int64 {
+        let (sum, isOver) = time.addingReportingOverflow(max(0, duration))
+        return isOver ? .max : sum
     }
 
     private func end(_ id: CommandID, _ status: Outcome.Status, _ reason: String, _ detail: String)
