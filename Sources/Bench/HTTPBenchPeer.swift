@@ -20,7 +20,8 @@ final class NodePeer {
         let line = output.fileHandleForReading.availableData
         guard
             let port = UInt16(
-                String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+                String(decoding: line, as: UTF8.self).trimmingCharacters(
+                    in: .whitespacesAndNewlines))
         else { throw Problem.noNode }
         self.port = port
     }
@@ -37,7 +38,8 @@ final class NodePeer {
     var cpuSeconds: Double {
         let path = "/proc/\(process.processIdentifier)/stat"
         guard let text = FileManager.default.contents(atPath: path) else { return 0 }
-        let fields = String(decoding: text, as: UTF8.self).split(separator: ")").last?
+        let fields =
+            String(decoding: text, as: UTF8.self).split(separator: ")").last?
             .split(separator: " ") ?? []
         guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12])
         else { return 0 }
