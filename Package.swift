@@ -70,7 +70,16 @@ let platform: [Target] = [
     .target(
         name: "CSodium", path: "Sources/Platform/CSodium",
         linkerSettings: [.linkedLibrary("sodium")]),
-    module("Crypto", at: "Platform/Crypto", uses: ["COpenSSL", "CSodium", "Platform", "SharedModels"]),
+    module(
+        "Crypto", at: "Platform/Crypto",
+        uses: ["COpenSSL", "CSodium", "Platform", "SharedModels"]),
+    .target(
+        name: "CBeast", path: "Sources/Platform/CBeast",
+        linkerSettings: [.linkedLibrary("stdc++")]),
+    module("HTTPMessage", at: "Platform/HTTPMessage", uses: ["CBeast"]),
+    module(
+        "HTTPClient", at: "Platform/HTTPClient",
+        uses: ["HTTPMessage", "CLinux", "Platform", "Crypto"]),
     tests("PlatformTests", at: "PlatformTests", uses: ["Platform", "CLinux", "SharedModels"]),
     tests("MQTTTests", at: "MQTTTests", uses: ["MQTT", "Platform", "SharedModels"]),
     tests("CryptoTests", at: "CryptoTests", uses: ["Crypto", "Platform", "SharedModels"]),
@@ -83,20 +92,17 @@ let libraries: [Target] = [
         "Postgres", at: "ControlPlane/Libraries/Postgres",
         uses: ["CPostgres", "CLinux", "Platform", "SharedModels"]),
     .target(
-        name: "CBeast", path: "Sources/ControlPlane/Libraries/CBeast",
-        linkerSettings: [.linkedLibrary("stdc++")]),
-    .target(
         name: "CWslay", path: "Sources/ControlPlane/Libraries/CWslay",
         linkerSettings: [.linkedLibrary("wslay")]),
     module(
         "HTTP", at: "ControlPlane/Libraries/HTTP",
-        uses: ["CBeast", "CWslay", "CLinux", "Platform", "Crypto", "SharedModels"]),
+        uses: ["HTTPMessage", "CWslay", "CLinux", "Platform", "Crypto", "SharedModels"]),
     tests(
         "PostgresTests", at: "LibrariesTests/PostgresTests",
-        uses: ["Postgres", "Platform", "SharedModels"]),
+        uses: ["Postgres", "Schema", "CLinux", "Platform", "SharedModels"]),
     tests(
         "HTTPTests", at: "LibrariesTests/HTTPTests",
-        uses: ["HTTP", "Platform", "Crypto", "SharedModels"]),
+        uses: ["HTTP", "HTTPMessage", "HTTPClient", "Platform", "Crypto", "SharedModels", "CLinux"]),
 ]
 
 let controlPlane: [Target] =
@@ -107,17 +113,19 @@ let controlPlane: [Target] =
     + [
         .target(
             name: "CDeflate", path: "Sources/ControlPlane/Libraries/CDeflate",
-            linkerSettings: [.linkedLibrary("z")]),
+            linkerSettings: [.linkedLibrary("deflate")]),
         .target(
             name: "CSchema", path: "Sources/ControlPlane/Database/CSchema",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
+        module("Schema", at: "ControlPlane/Database/Schema", uses: ["CSchema", "Postgres"]),
         .target(
             name: "CWeb", path: "Sources/ControlPlane/Web/CWeb",
             cSettings: [.unsafeFlags(["-std=c2x"])]),
         executable(
             "cuelight", at: "ControlPlane/App",
             uses: [
-                "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "CSchema", "CWeb",
+                "SharedModels", "Platform", "MQTT", "Crypto", "HTTPClient", "Postgres", "HTTP",
+                "Schema", "CWeb",
                 "CLinux", "Accounts", "Devices", "Rules", "Live",
             ]),
     ]
@@ -132,13 +140,16 @@ let edge: [Target] = [
         uses: ["FirmwareCore", "CLinux", "Platform", "SharedModels"]),
     module(
         "Agent", at: "EdgeAgent/Agent",
-        uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "Platform", "SharedModels"]),
+        uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
     executable(
         "cuelight-agent", at: "EdgeAgent/App",
-        uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
+        uses: ["Agent", "Hardware", "HTTPClient", "Platform", "SharedModels"]),
     tests(
         "EdgeAgentTests", at: "EdgeAgentTests",
-        uses: ["Agent", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
+        uses: [
+            "Agent", "Hardware", "FirmwareCore", "MQTT", "Crypto", "CLinux", "Platform",
+            "SharedModels",
+        ]),
     tests(
         "FirmwareTests", at: "FirmwareTests", uses: ["FirmwareCore", "Hardware", "SharedModels"]),
 ]
@@ -146,10 +157,9 @@ let edge: [Target] = [
 let wholes: [Target] = [
     .target(
         name: "TestSupport",
-        dependencies: ["CLinux", "Platform", "Postgres", "MQTT", "SharedModels"],
+        dependencies: ["CLinux", "Platform", "Postgres", "Schema", "MQTT", "SharedModels"],
         path: "Tests/Support", swiftSettings: strict),
     tests("TidyTests", at: "TidyTests", uses: []),
-    tests("SystemTests", at: "SystemTests", uses: ["Platform", "SharedModels"]),
     executable(
         "cuelight-bench", at: "Bench",
         uses: [

@@ -19,9 +19,10 @@ package final class TestProcess: Sendable {
     deinit { kill() }
 
     /// Starts `arguments[0]` with its output going to a file. As root, the program gets the
-    /// rights of `nobody` unless `asRoot`.
+    /// rights of `nobody` unless `asRoot`. The kernel sends it `deathSignal` when we die.
     package static func spawn(
-        _ arguments: [String], output: String, asRoot: Bool = false, environment: [String] = []
+        _ arguments: [String], output: String, asRoot: Bool = false, environment: [String] = [],
+        deathSignal: Int32 = SIGKILL
     ) throws -> TestProcess {
         let loop = try starter.get()
         let file = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
@@ -36,7 +37,7 @@ package final class TestProcess: Sendable {
                     strdup($0)
                 } + [nil]
             let pid = cue_spawn(
-                arguments[0], &argv, &envp, -1, file, file, nil, user, user, 1, SIGKILL)
+                arguments[0], &argv, &envp, -1, file, file, nil, user, user, 1, deathSignal)
             for text in argv + envp { free(text) }
             result.withLock { $0 = pid }
             done.signal()
@@ -51,22 +52,39 @@ package final class TestProcess: Sendable {
         isEnded.withLock { if !$0 { _ = Glibc.kill(pid, number) } }
     }
 
-    package func kill() {
+    package func kill() { end(with: SIGKILL) }
+
+    /// Sends a signal that ends the program, and waits for its end. Blocks.
+    package func end(with signal: Int32) {
         isEnded.withLock { isEnded in
             guard !isEnded else { return }
             isEnded = true
-            _ = Glibc.kill(pid, SIGKILL)
+            _ = Glibc.kill(pid, signal)
             waitpid(pid, nil, 0)
         }
     }
 
-    /// A new folder under the system's temporary one, open to the unprivileged user.
-    package static func makeFolder(_ name: String) throws -> String {
-        var template = Array("/tmp/cuelight-\(name)-XXXXXX".utf8CString)
+    /// Waits for a program that ends by itself; true if it succeeded. Blocks.
+    package func succeeds() -> Bool {
+        isEnded.withLock { isEnded in
+            guard !isEnded else { return false }
+            isEnded = true
+            var status: Int32 = 0
+            return waitpid(pid, &status, 0) == pid && status == 0
+        }
+    }
+
+    /// A new folder under the system's temporary one, open to the unprivileged user. It is removed
+    /// when the test process has ended.
+    package static func makeFolder(
+        _ name: String, under parent: String = "/tmp"
+    ) throws -> String {
+        var template = Array("\(parent)/cuelight-\(name)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw LinuxError.current("mkdtemp") }
         let path = String(
             decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         chmod(path, 0o777)
+        try Janitor.remove(atExit: path)
         return path
     }
 

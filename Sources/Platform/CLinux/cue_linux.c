@@ -2,6 +2,10 @@
 #include "cue_linux.h"
 
 #include <errno.h>        // errno
+#include <sys/syscall.h>  // SYS_openat2
+#include <fcntl.h>        // open
+#include <grp.h>          // setgroups
+#include <linux/openat2.h> // struct open_how
 #include <pthread.h>      // pthread_create
 #include <signal.h>       // sigset_t
 #include <stdio.h>        // fopen
@@ -101,6 +105,13 @@ int64_t cue_cpu_ns(void) {
 int cue_accept(int listener) {
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     return fd < 0 ? -errno : fd;
+}
+
+int cue_open_beneath(int folder, const char *path) {
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    long fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
+    return fd < 0 ? -errno : (int)fd;
 }
 
 int cue_die_with_parent(int signal) {

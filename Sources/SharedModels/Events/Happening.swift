@@ -32,9 +32,13 @@ package struct GiftIncrement: Hashable, Sendable, Codable {
     package let coins: Int
     /// True if frames before were missed and `count` was recovered from the running total.
     package let isRecovered: Bool
+    /// The source's id of the guest it was given to; nil if it was for the host, or if the
+    /// source does not say.
+    package let guestID: String?
 
     package init(
-        gift: Gift, streakID: String, count: Int, total: Int, coins: Int, isRecovered: Bool
+        gift: Gift, streakID: String, count: Int, total: Int, coins: Int, isRecovered: Bool,
+        guestID: String? = nil
     ) {
         self.gift = gift
         self.streakID = streakID
@@ -42,10 +46,12 @@ package struct GiftIncrement: Hashable, Sendable, Codable {
         self.total = total
         self.coins = coins
         self.isRecovered = isRecovered
+        self.guestID = guestID
     }
 
     private enum CodingKeys: String, CodingKey {
         case gift, streakID = "streak_id", count, total, coins, isRecovered = "is_recovered"
+        case guestID = "guest_id"
     }
 }
 

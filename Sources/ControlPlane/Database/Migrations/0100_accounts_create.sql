@@ -1,4 +1,4 @@
--- Accounts owns people, their sessions, workspaces and members.
+-- 0100_accounts_create: accounts owns people, their sessions, workspaces and members.
 CREATE SCHEMA accounts;
 
 CREATE TABLE accounts.account (
@@ -61,3 +61,12 @@ CREATE TABLE accounts.member (
 );
 
 CREATE INDEX member_account ON accounts.member (account_id);
+
+-- One-time logins: a link that an operator prints, or a signed-in person makes for another browser.
+CREATE TABLE accounts.login_code (
+    -- SHA-256 of the code.
+    hash bytea PRIMARY KEY CHECK (length(hash) = 32),
+    account_id uuid NOT NULL REFERENCES accounts.account ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+);

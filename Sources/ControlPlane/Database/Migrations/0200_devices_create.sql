@@ -1,4 +1,4 @@
--- Devices owns agents and their tokens, devices, commands and the E-stop.
+-- 0200_devices_create: devices owns agents and their tokens, devices, commands and the E-stop.
 CREATE SCHEMA devices;
 
 CREATE TABLE devices.agent_token (

@@ -39,6 +39,10 @@ int64_t cue_unix_ms(void);
 
 // Accepts one connection as non-blocking and close-on-exec. Returns the descriptor, or -errno.
 int cue_accept(int listener);
+// Opens a file for reading by a path below `folder` that leaves it neither by `..` nor through a
+// symbolic link (openat2). Non-blocking, so that a pipe in its place does not stop the caller.
+// Returns the descriptor, or -errno.
+int cue_open_beneath(int folder, const char *path);
 // Asks the kernel to send `signal` to the calling process when its parent dies. 0 or -errno.
 int cue_die_with_parent(int signal);
 // Opens a signalfd for the `count` signals and blocks them in the calling thread (and the

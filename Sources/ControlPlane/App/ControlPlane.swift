@@ -1,0 +1,149 @@
+internal import Accounts
+internal import Crypto
+internal import Devices
+internal import HTTP
+internal import Live
+internal import MQTT
+internal import Platform
+internal import Postgres
+internal import Rules
+internal import SharedModels
+
+/// All domains of one process, connected. The only place that knows more than one of them.
+struct ControlPlane: Sendable {
+    /// Of this process among others at the broker.
+    static let brokerClient = "control-1"
+
+    let endpoints: [Endpoint]
+    let workers: [any Worker]
+    let accounts: Accounts
+    private let devices: Devices
+    private let rules: Rules
+
+    /// What the domains stand on.
+    struct Ground: Sendable {
+        let pool: PostgresPool
+        let client: MQTTClient
+        let keys: KeyRing
+        let broker: BrokerAddress
+        let metrics: Metrics
+        let log: Log
+    }
+
+    init(_ ground: Ground) throws {
+        let ids = IDGenerator(unixMilliseconds: TimeSource.system.unixMilliseconds)
+        let hub = Hub()
+        let console = ConsoleStream(hub: hub, log: ground.log)
+        accounts = Accounts(
+            pool: ground.pool, hasher: try PasswordHasher(), signer: ground.keys.access,
+            unixMilliseconds: TimeSource.system.unixMilliseconds)
+        devices = Self.devices(ground, ids: ids, console: console)
+        let stage = Self.stage(ground, devices: devices, ids: ids, console: console)
+        let rules = Self.rules(ground, devices: devices, ids: ids, stage: stage, console: console)
+        self.rules = rules
+        let live = Self.live(
+            ground, accounts: accounts.service, hub: hub, ids: ids,
+            player: EventPlayer(stage: stage, rules: rules.service, log: ground.log),
+            console: console)
+        let system = SystemRoutes(
+            pool: ground.pool, client: ground.client, metrics: ground.metrics)
+        endpoints =
+            system.endpoints + accounts.endpoints + devices.endpoints + rules.endpoints
+            + live.endpoints + console.endpoints
+        workers = devices.workers + live.workers
+    }
+
+    /// Subscribes to agents and reads what must be in memory; before the first request.
+    func load() async throws {
+        devices.service.subscribe()
+        try await accounts.service.load()
+        try await devices.service.load()
+    }
+
+    private static func devices(
+        _ ground: Ground, ids: IDGenerator, console: ConsoleStream
+    ) -> Devices {
+        let ended = ground.metrics.counters(
+            "cuelight_commands_total", "Commands that have ended.", labels: ["status"])
+        let times = ground.metrics.histogram(
+            "cuelight_cue_seconds", "From an event's bytes to the board's acknowledgement.")
+        return Devices(
+            pool: ground.pool, client: ground.client, signer: ground.keys.broker,
+            broker: ground.broker, clock: MachineID.bootID, log: ground.log,
+            makeCommandID: { ids.next() },
+            unixMilliseconds: TimeSource.system.unixMilliseconds,
+            reports: Devices.Reports(
+                command: { record, outcome in
+                    console.show(
+                        "command", CommandJSON(record, outcome: outcome), in: record.workspace)
+                    guard let outcome else { return }
+                    ended.with(outcome.status.rawValue).add()
+                    let trace = outcome.trace
+                    if trace.agentClock == trace.clock, trace.acknowledgedNanoseconds > 0 {
+                        times.observe(
+                            fromNanoseconds: trace.arrivedNanoseconds,
+                            to: trace.acknowledgedNanoseconds)
+                    }
+                }, changed: { console.show("changed", ["what": "devices"], in: $0) }))
+    }
+
+    private static func stage(
+        _ ground: Ground, devices: Devices, ids: IDGenerator, console: ConsoleStream
+    ) -> CueStage {
+        CueStage(
+            dispatcher: devices.dispatcher, clock: MachineID.bootID, ids: ids,
+            metrics: ground.metrics,
+            makeSeed: {
+                var random = SecureRandom()
+                return random.next()
+            },
+            shown: { cue, event in
+                console.show(
+                    "cue", CueJSON(id: cue.id, rule_id: cue.rule, event_id: event.id),
+                    in: cue.workspace)
+            })
+    }
+
+    private static func rules(
+        _ ground: Ground, devices: Devices, ids: IDGenerator, stage: CueStage,
+        console: ConsoleStream
+    ) -> Rules {
+        let loop = ground.client.loop
+        return Rules(
+            pool: ground.pool, log: ground.log, operation: OperationSchema.schema,
+            makeID: { ids.next() },
+            surroundings: RulesService.Surroundings(
+                problems: { workspace, actions in
+                    await devices.service.problems(with: actions, in: workspace).map {
+                        RuleProblem(field: $0.path, message: $0.message)
+                    }
+                },
+                changed: { ruleSet in
+                    loop.submit { stage.take(ruleSet) }
+                    console.show("changed", ["what": "rules"], in: ruleSet.workspace)
+                }))
+    }
+
+    private static func live(
+        _ ground: Ground, accounts: AccountsService, hub: Hub, ids: IDGenerator,
+        player: EventPlayer, console: ConsoleStream
+    ) -> Live {
+        Live(
+            pool: ground.pool, hub: hub, identifiers: ids, log: ground.log,
+            findViewer: { id in
+                let account = try await accounts.account(id)
+                return Viewer(
+                    id: account.id.description, handle: account.handle, name: account.displayName)
+            },
+            deliver: { delivery in
+                player.play(delivery)
+                console.show("event", delivery.event, in: delivery.workspace)
+            })
+    }
+
+    private struct CueJSON: Encodable {
+        let id: CueID
+        let rule_id: RuleID
+        let event_id: LiveEventID
+    }
+}

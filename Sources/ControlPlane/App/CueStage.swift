@@ -1,0 +1,99 @@
+internal import Devices
+internal import Live
+internal import Platform
+internal import Rules
+internal import SharedModels
+
+/// The hot path, on the stage loop: live events go in, the rule engine of their livestream
+/// decides, cues go to the dispatcher. Nothing here waits.
+final class CueStage: @unchecked Sendable {
+    // Safe: `engines` and `ruleSets` are touched on the loop alone, which every entry checks.
+
+    let loop: EventLoop
+    private let dispatcher: CommandDispatcher
+    private let clock: String
+    private let makeSeed: @Sendable () -> UInt64
+    private let makeCueID: @Sendable () -> CueID
+    private let shown: @Sendable (Cue, LiveEvent) -> Void
+    private let matchTimes: Histogram
+    private var cues: [Cue] = []
+    private var engines: [LivestreamID: RuleEngine] = [:]
+    private var ruleSets: [WorkspaceID: RuleSet] = [:]
+    private var workspaces: [LivestreamID: WorkspaceID] = [:]
+
+    init(
+        dispatcher: CommandDispatcher, clock: String, ids: IDGenerator, metrics: Metrics,
+        makeSeed: @escaping @Sendable () -> UInt64,
+        shown: @escaping @Sendable (Cue, LiveEvent) -> Void
+    ) {
+        loop = dispatcher.loop
+        self.dispatcher = dispatcher
+        self.clock = clock
+        self.makeSeed = makeSeed
+        self.shown = shown
+        makeCueID = { ids.next() }
+        matchTimes = metrics.histogram(
+            "cuelight_match_seconds", "From an event's bytes to the engine's decision.")
+    }
+
+    /// Takes the rules of a workspace as they are now; running livestreams go on with them.
+    func take(_ ruleSet: RuleSet) {
+        loop.preconditionOnLoop()
+        // Two changes may overtake each other on their way here.
+        if let known = ruleSets[ruleSet.workspace], known.revision > ruleSet.revision { return }
+        ruleSets[ruleSet.workspace] = ruleSet
+        for (livestream, workspace) in workspaces where workspace == ruleSet.workspace {
+            engines[livestream]?.swap(to: ruleSet)
+        }
+    }
+
+    /// Whether the rules of a workspace are here.
+    func hasRules(of workspace: WorkspaceID) -> Bool {
+        loop.preconditionOnLoop()
+        return ruleSets[workspace] != nil
+    }
+
+    /// Decides on an event and does what was decided.
+    func play(_ delivery: LiveDelivery) {
+        loop.preconditionOnLoop()
+        let (event, workspace) = (delivery.event, delivery.workspace)
+        if case .deleted(let messageIDs, let viewerIDs) = event.happening, !event.isHistory {
+            dispatcher.cancel(
+                in: workspace, messageIDs: Set(messageIDs), viewerIDs: Set(viewerIDs))
+        }
+        decide(on: event, in: workspace)
+        guard !cues.isEmpty else { return }
+        let matched = SystemTime.monotonicNanoseconds
+        matchTimes.observe(fromNanoseconds: delivery.arrivedNanoseconds, to: matched)
+        for cue in cues {
+            dispatcher.dispatch(
+                cue,
+                trace: Trace(
+                    id: cue.id.description, clock: clock,
+                    sourceAgeMilliseconds: delivery.sourceAgeMilliseconds,
+                    arrivedNanoseconds: delivery.arrivedNanoseconds, matchedNanoseconds: matched))
+            shown(cue, event)
+        }
+        cues.removeAll(keepingCapacity: true)
+    }
+
+    private func decide(on event: LiveEvent, in workspace: WorkspaceID) {
+        if engines[event.livestream] == nil {
+            let rules = ruleSets[workspace] ?? RuleSet(workspace: workspace, rules: [])
+            engines[event.livestream] = RuleEngine(rules, seed: makeSeed())
+            workspaces[event.livestream] = workspace
+        }
+        engines[event.livestream]?.decide(
+            on: event, at: SystemTime.monotonicNanoseconds, makeID: makeCueID, into: &cues)
+        if case .control(let action) = event.happening, action == .ended || action == .suspended {
+            forget(event.livestream)
+        }
+    }
+
+    /// Forgets a livestream that has ended.
+    func forget(_ livestream: LivestreamID) {
+        loop.preconditionOnLoop()
+        engines[livestream] = nil
+        workspaces[livestream] = nil
+    }
+}

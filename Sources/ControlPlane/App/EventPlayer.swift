@@ -1,0 +1,54 @@
+internal import Live
+internal import Platform
+internal import Rules
+internal import SharedModels
+
+/// Brings live events onto the stage in their order. The rules of a workspace are read when its
+/// first event arrives; what comes meanwhile waits, bounded, and then plays.
+final class EventPlayer: @unchecked Sendable {
+    // Safe: `waiting` is touched on the stage's loop alone.
+
+    /// Events of one workspace that wait for its rules; later ones are not acted on.
+    static let waitingMax = 1000
+
+    private let stage: CueStage
+    private let rules: RulesService
+    private let log: Log
+    private var waiting: [WorkspaceID: [LiveDelivery]] = [:]
+
+    init(stage: CueStage, rules: RulesService, log: Log) {
+        self.stage = stage
+        self.rules = rules
+        self.log = log.of("stage")
+    }
+
+    /// Plays an event. Any thread; never waits.
+    func play(_ delivery: LiveDelivery) {
+        stage.loop.submit { [self] in
+            let workspace = delivery.workspace
+            if stage.hasRules(of: workspace) { return stage.play(delivery) }
+            let isFirst = waiting[workspace] == nil
+            if waiting[workspace, default: []].count < Self.waitingMax {
+                waiting[workspace, default: []].append(delivery)
+            }
+            if isFirst { Task { await fetchRules(of: workspace) } }
+        }
+    }
+
+    private func fetchRules(of workspace: WorkspaceID) async {
+        do {
+            let ruleSet = try await rules.ruleSet(of: workspace)
+            stage.loop.submit { [self] in
+                // A change that came meanwhile is newer than what was read.
+                if !stage.hasRules(of: workspace) { stage.take(ruleSet) }
+                for delivery in waiting.removeValue(forKey: workspace) ?? [] {
+                    stage.play(delivery)
+                }
+            }
+        } catch {
+            log.error("cannot read rules", ["reason": .string("\(error)")])
+            // The next event tries again; what waited is too old by then.
+            stage.loop.submit { [self] in waiting[workspace] = nil }
+        }
+    }
+}

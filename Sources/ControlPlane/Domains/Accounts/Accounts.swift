@@ -1,0 +1,18 @@
+package import Crypto
+package import HTTP
+package import Postgres
+
+/// The front door of the domain: people, sessions, workspaces and members.
+package struct Accounts: Sendable {
+    package let service: AccountsService
+    package let endpoints: [Endpoint]
+
+    package init(
+        pool: PostgresPool, hasher: PasswordHasher, signer: TokenSigner,
+        unixMilliseconds: @escaping @Sendable () -> Int64
+    ) {
+        service = AccountsService(
+            pool: pool, hasher: hasher, signer: signer, unixMilliseconds: unixMilliseconds)
+        endpoints = AccountsRoutes(service: service).endpoints
+    }
+}

@@ -1,0 +1,299 @@
+package import Crypto
+internal import Platform
+package import Postgres
+package import SharedModels
+internal import Synchronization
+
+/// The verbs of the domain: registering, signing in and out, workspaces and their members.
+package final class AccountsService: Sendable {
+    package enum Limits {
+        /// Failed logins of one e-mail address within `loginWindow`; then none is tried.
+        package static let loginTriesMax = 5
+        package static let loginWindow = Duration.seconds(15 * 60)
+        package static let accessLifetime = Duration.seconds(15 * 60)
+        package static let sessionLifetime = Duration.seconds(30 * 24 * 3600)
+        package static let loginCodeLifetime = Duration.seconds(10 * 60)
+        /// How long a role is believed without looking again; a change made by this process
+        /// counts at once.
+        package static let roleMemory = Duration.seconds(5)
+        package static let rememberedRoles = 20_000
+        package static let workspacesMax = 20
+        package static let membersMax = 100
+    }
+
+    private let store: AccountsStore
+    private let hasher: PasswordHasher
+    private let signer: TokenSigner
+    private let unixMilliseconds: @Sendable () -> Int64
+    /// Sessions ended while their access tokens were valid; kept until those have expired.
+    private let revoked = Mutex<[SessionID: Int64]>([:])
+    private let roles = Mutex<[RoleKey: RememberedRole]>([:])
+
+    private struct RoleKey: Hashable {
+        let account: AccountID
+        let workspace: WorkspaceID
+    }
+
+    private struct RememberedRole {
+        let role: WorkspaceRole?
+        let untilMilliseconds: Int64
+    }
+
+    package init(
+        pool: PostgresPool, hasher: PasswordHasher, signer: TokenSigner,
+        unixMilliseconds: @escaping @Sendable () -> Int64
+    ) {
+        store = AccountsStore(pool: pool)
+        self.hasher = hasher
+        self.signer = signer
+        self.unixMilliseconds = unixMilliseconds
+    }
+
+    /// Makes an account; throws `AccountsError`.
+    package func register(
+        email: String, handle: String, displayName: String, password: String
+    ) async throws -> Account {
+        var problems: [AccountsError.Field] = []
+        let email = AccountNames.email(email)
+        let handle = AccountNames.handle(handle)
+        let displayName = AccountNames.displayName(displayName)
+        if email == nil { problems.append(.init("email", "must be an e-mail address")) }
+        if handle == nil { problems.append(.init("handle", "must be 3 to 30 of a-z, 0-9 and _")) }
+        if displayName == nil { problems.append(.init("display_name", "must be 1 to 60 characters")) }
+        let length = AccountNames.passwordLengthMin...AccountNames.passwordLengthMax
+        if !length.contains(password.count) {
+            problems.append(
+                .init(
+                    "password", "must be \(length.lowerBound) to \(length.upperBound) characters"))
+        }
+        guard let email, let handle, let displayName, problems.isEmpty else {
+            throw AccountsError.invalid(problems)
+        }
+        let hash = try await hasher.hash(password)
+        do {
+            let account = try await store.insert(
+                newID(), email: email, handle: handle, displayName: displayName,
+                passwordHash: hash)
+            guard let account else { throw AccountsError.notFound("account") }
+            return account
+        } catch let error as PostgresError where error.isUniqueViolation() {
+            throw error.constraint?.contains("handle") ?? false
+                ? AccountsError.handleTaken : AccountsError.emailTaken
+        }
+    }
+
+    /// Signs in; throws `AccountsError.wrongLogin`, or `.tooManyTries` before anything is tried.
+    package func logIn(email: String, password: String) async throws -> SessionTokens {
+        let now = Timestamp(unixMilliseconds: unixMilliseconds())
+        let since = now + (.zero - Limits.loginWindow)
+        let known = AccountNames.email(email)
+        let key = known ?? String(email.lowercased().prefix(254))
+        let tries = try await store.addFailure(email: key, at: now, since: since)
+        guard tries <= Int64(Limits.loginTriesMax) else {
+            throw AccountsError.tooManyTries(
+                retryAfterSeconds: Int(Limits.loginWindow.components.seconds))
+        }
+        let found = known == nil ? nil : try await store.passwordHash(email: key)
+        // An unknown address costs as much time as a wrong password.
+        let isRight = try await hasher.verify(password, against: found?.1)
+        guard let (id, hash) = found, isRight, let account = try await store.account(id) else {
+            throw AccountsError.wrongLogin
+        }
+        try await store.removeFailures(email: key)
+        if hasher.needsRehash(hash) {
+            try await store.setPasswordHash(try await hasher.hash(password), of: id)
+        }
+        return try await open(account)
+    }
+
+    /// Exchanges a one-time code for a session.
+    package func logIn(code: String) async throws -> SessionTokens {
+        let now = Timestamp(unixMilliseconds: unixMilliseconds())
+        guard
+            let id = try await store.takeLoginCode(hash: SHA256.hash(Array(code.utf8)), at: now),
+            let account = try await store.account(id)
+        else { throw AccountsError.wrongLogin }
+        return try await open(account)
+    }
+
+    /// Makes a one-time code for another browser of the same person.
+    package func makeLoginCode(
+        for account: AccountID
+    ) async throws -> (code: String, expiresAtMilliseconds: Int64) {
+        let code = Base64URL.encode(SecureRandom.bytes(24))
+        let expiry = unixMilliseconds() + Limits.loginCodeLifetime.millisecondsClamped
+        try await store.insertLoginCode(
+            hash: SHA256.hash(Array(code.utf8)), account: account,
+            expiresAt: Timestamp(unixMilliseconds: expiry))
+        return (code, expiry)
+    }
+
+    /// Uses up a refresh token. One that has served before ends its session.
+    package func refresh(_ token: String) async throws -> SessionTokens {
+        let next = Self.newRefreshToken()
+        let now = unixMilliseconds()
+        let rotation = try await store.rotate(
+            SHA256.hash(Array(token.utf8)), to: SHA256.hash(Array(next.utf8)),
+            at: Timestamp(unixMilliseconds: now))
+        switch rotation {
+        case .unknown: throw AccountsError.wrongRefreshToken
+        case .reused(let session):
+            remember(revoked: session)
+            throw AccountsError.refreshTokenReused
+        case .rotated(let session, let id, let expiresAt):
+            guard let account = try await store.account(id) else {
+                throw AccountsError.wrongRefreshToken
+            }
+            return tokens(
+                account, session: session, refreshToken: next,
+                refreshExpiry: expiresAt.unixMilliseconds)
+        }
+    }
+
+    package func logOut(_ session: SessionID) async throws {
+        remember(revoked: session)
+        try await store.revoke(session, at: Timestamp(unixMilliseconds: unixMilliseconds()))
+    }
+
+    /// Who an access token speaks for; nil if it is not valid now.
+    package func caller(accessToken: String) -> AccessToken? {
+        let now = unixMilliseconds()
+        guard let token = AccessToken(accessToken, signer: signer, unixMilliseconds: now),
+            revoked.withLock({ $0[token.session] == nil })
+        else { return nil }
+        return token
+    }
+
+    /// Reads what was revoked lately, at start.
+    package func load() async throws {
+        let since = Timestamp(
+            unixMilliseconds: unixMilliseconds() - Limits.accessLifetime.millisecondsClamped)
+        for (session, time) in try await store.sessionsRevoked(since: since) {
+            let end = time.unixMilliseconds + Limits.accessLifetime.millisecondsClamped
+            revoked.withLock { $0[session] = end }
+        }
+    }
+
+    package func account(_ id: AccountID) async throws -> Account {
+        guard let account = try await store.account(id) else {
+            throw AccountsError.notFound("account")
+        }
+        return account
+    }
+
+    // Workspaces.
+
+    package func makeWorkspace(name: String, owner: AccountID) async throws -> Membership {
+        guard let name = AccountNames.displayName(name) else {
+            throw AccountsError.invalid([.init("name", "must be 1 to 60 characters")])
+        }
+        guard try await store.workspaceCount(of: owner) < Int64(Limits.workspacesMax) else {
+            throw AccountsError.tooManyWorkspaces
+        }
+        let id: WorkspaceID = newID()
+        try await store.insertWorkspace(id, name: name, owner: owner)
+        return Membership(
+            workspace: id, workspaceName: name, role: .owner,
+            createdAtMilliseconds: unixMilliseconds())
+    }
+
+    package func memberships(of account: AccountID) async throws -> [Membership] {
+        try await store.memberships(of: account)
+    }
+
+    /// The role of an account; remembered for `roleMemory`, since every call asks for it.
+    package func role(
+        of account: AccountID, in workspace: WorkspaceID
+    ) async throws -> WorkspaceRole? {
+        let key = RoleKey(account: account, workspace: workspace)
+        let now = unixMilliseconds()
+        if let known = roles.withLock({ $0[key] }), known.untilMilliseconds > now {
+            return known.role
+        }
+        let role = try await store.role(of: account, in: workspace)
+        roles.withLock { roles in
+            if roles.count >= Limits.rememberedRoles { roles.removeAll() }
+            roles[key] = RememberedRole(
+                role: role, untilMilliseconds: now + Limits.roleMemory.millisecondsClamped)
+        }
+        return role
+    }
+
+    package func members(of workspace: WorkspaceID) async throws -> [Member] {
+        try await store.members(of: workspace)
+    }
+
+    /// Gives the account with that handle a role in the workspace.
+    package func setRole(
+        _ role: WorkspaceRole, ofHandle handle: String, in workspace: WorkspaceID
+    ) async throws {
+        try await change(role, of: try await accountID(handle: handle), in: workspace)
+    }
+
+    package func removeMember(handle: String, from workspace: WorkspaceID) async throws {
+        try await change(nil, of: try await accountID(handle: handle), in: workspace)
+    }
+
+    private func accountID(handle: String) async throws -> AccountID {
+        guard let handle = AccountNames.handle(handle),
+            let account = try await store.account(handle: handle)
+        else { throw AccountsError.notFound("account") }
+        return account.id
+    }
+
+    private func change(
+        _ role: WorkspaceRole?, of account: AccountID, in workspace: WorkspaceID
+    ) async throws {
+        let change = try await store.setRole(
+            role, of: account, in: workspace, membersMax: Int64(Limits.membersMax))
+        roles.withLock {
+            $0[RoleKey(account: account, workspace: workspace)] = nil
+        }
+        switch change {
+        case .done: return
+        case .full: throw AccountsError.tooManyMembers
+        case .lastOwner: throw AccountsError.lastOwner
+        case .missing: throw AccountsError.notFound("member")
+        }
+    }
+
+    private func open(_ account: Account) async throws -> SessionTokens {
+        let session: SessionID = newID()
+        let token = Self.newRefreshToken()
+        let expiry = unixMilliseconds() + Limits.sessionLifetime.millisecondsClamped
+        try await store.insertSession(
+            session, account: account.id, expiresAt: Timestamp(unixMilliseconds: expiry),
+            tokenHash: SHA256.hash(Array(token.utf8)))
+        return tokens(account, session: session, refreshToken: token, refreshExpiry: expiry)
+    }
+
+    private func tokens(
+        _ account: Account, session: SessionID, refreshToken: String, refreshExpiry: Int64
+    ) -> SessionTokens {
+        let expiry = unixMilliseconds() + Limits.accessLifetime.millisecondsClamped
+        let access = AccessToken(
+            account: account.id, session: session, role: account.role,
+            expiresAtMilliseconds: expiry)
+        return SessionTokens(
+            account: account, session: session, accessToken: access.signed(by: signer),
+            accessExpiresAtMilliseconds: expiry, refreshToken: refreshToken,
+            refreshExpiresAtMilliseconds: refreshExpiry)
+    }
+
+    private func remember(revoked session: SessionID) {
+        let now = unixMilliseconds()
+        revoked.withLock { revoked in
+            revoked = revoked.filter { $0.value > now }
+            revoked[session] = now + Limits.accessLifetime.millisecondsClamped
+        }
+    }
+
+    private func newID<Entity>() -> Identifier<Entity> {
+        var random = SecureRandom()
+        return Identifier(unixMilliseconds: unixMilliseconds(), using: &random)
+    }
+
+    private static func newRefreshToken() -> String {
+        "clr_" + Base64URL.encode(SecureRandom.bytes(32))
+    }
+}

@@ -1,0 +1,79 @@
+package import Crypto
+package import HTTP
+package import MQTT
+package import Platform
+package import Postgres
+package import SharedModels
+
+/// Where agents find the broker.
+package struct BrokerAddress: Sendable, Hashable {
+    package let host: String
+    package let port: UInt16
+    package let isTLS: Bool
+
+    package init(host: String, port: UInt16, isTLS: Bool) {
+        self.host = host
+        self.port = port
+        self.isTLS = isTLS
+    }
+}
+
+/// The front door of the domain: agents, devices, commands and the E-stop.
+package struct Devices: Sendable {
+    package let service: DevicesService
+    package let dispatcher: CommandDispatcher
+    package let endpoints: [Endpoint]
+    package let workers: [any Worker]
+
+    /// What the domain tells its surroundings; both are called on the stage loop.
+    package struct Reports: Sendable {
+        /// A command was sent (outcome nil) or has ended.
+        package var command: @Sendable (CommandRecord, Outcome?) -> Void
+        /// An agent or a device of the workspace changed.
+        package var changed: @Sendable (WorkspaceID) -> Void
+
+        package init(
+            command: @escaping @Sendable (CommandRecord, Outcome?) -> Void,
+            changed: @escaping @Sendable (WorkspaceID) -> Void
+        ) {
+            self.command = command
+            self.changed = changed
+        }
+    }
+
+    /// - Parameters:
+    ///   - client: of the control plane's own identity, on the stage loop.
+    ///   - clock: the id of this machine's monotonic clock, for traces.
+    package init(
+        pool: PostgresPool, client: MQTTClient, signer: BrokerCredentialSigner,
+        broker: BrokerAddress, clock: String, log: Log, makeCommandID: @escaping @Sendable () -> CommandID,
+        unixMilliseconds: @escaping @Sendable () -> Int64, reports: Reports
+    ) {
+        let commandLog = CommandLog(pool: pool, log: log)
+        dispatcher = CommandDispatcher(
+            loop: client.loop,
+            surroundings: CommandDispatcher.Surroundings(
+                publish: { topic, payload, deadline, done in
+                    client.publish(
+                        MQTTMessage(topic: topic.name, payload: payload),
+                        deadlineNanoseconds: deadline
+                    ) { result in
+                        if case .failure = result { done(false) } else { done(true) }
+                    }
+                }, sent: { reports.command($0, nil) },
+                ended: { ended in
+                    commandLog.append(ended)
+                    reports.command(ended.record, ended.outcome)
+                }, makeCommandID: makeCommandID,
+                monotonicNanoseconds: { SystemTime.monotonicNanoseconds },
+                unixMilliseconds: unixMilliseconds))
+        service = DevicesService(
+            pool: pool, signer: signer, client: client, dispatcher: dispatcher, log: log,
+            unixMilliseconds: unixMilliseconds, changed: reports.changed)
+        endpoints = DevicesRoutes(
+            service: service, broker: broker, serverPublicKey: signer.publicKey.description,
+            clock: clock
+        ).endpoints
+        workers = [commandLog, CommandSweeper(service: service, log: log)]
+    }
+}

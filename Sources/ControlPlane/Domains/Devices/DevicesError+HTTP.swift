@@ -1,0 +1,21 @@
+package import HTTP
+
+extension DevicesError: HTTPRepresentable {
+    package var httpError: HTTPError {
+        switch self {
+        case .invalid(let path, let message):
+            .invalid([HTTPError.Field(path: path, message: message)])
+        case .notFound(let what): .notFound(what)
+        case .wrongAgentToken:
+            HTTPError(
+                .unauthorized, "wrong_agent_token",
+                "This agent token does not serve: unknown, used, revoked or expired.")
+        case .keyTaken: .conflict("key_taken", "Another agent has this key.")
+        case .wrongSignature:
+            HTTPError(
+                .unauthorized, "wrong_signature",
+                "The request is not signed by the agent's key, or its clock is far off.")
+        case .tooMany(let what): .conflict("too_many", "There are too many \(what).")
+        }
+    }
+}

@@ -1,0 +1,282 @@
+package import HTTP
+package import SharedModels
+
+// The answers of the domain, as they are on the wire.
+
+struct AgentTokenJSON: Encodable {
+    let id: AgentTokenID
+    let name: String
+    /// Only in the answer that makes it.
+    let token: String?
+    let createdAtMilliseconds: Int64
+    let expiresAtMilliseconds: Int64
+    let revokedAtMilliseconds: Int64?
+    let usedAtMilliseconds: Int64?
+    let agentID: AgentID?
+
+    init(_ token: AgentToken, text: String? = nil) {
+        id = token.id
+        name = token.name
+        self.token = text
+        createdAtMilliseconds = token.createdAtMilliseconds
+        expiresAtMilliseconds = token.expiresAtMilliseconds
+        revokedAtMilliseconds = token.revokedAtMilliseconds
+        usedAtMilliseconds = token.usedAtMilliseconds
+        agentID = token.agent
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, name, token, createdAtMilliseconds = "created_at_ms"
+        case expiresAtMilliseconds = "expires_at_ms", revokedAtMilliseconds = "revoked_at_ms"
+        case usedAtMilliseconds = "used_at_ms", agentID = "agent_id"
+    }
+
+    static let schema = Schema.named(
+        "AgentToken",
+        .object([
+            .required("id", .uuid), .required("name", .text),
+            .optional("token", .text, "shown once, in the answer that makes it"),
+            .required("created_at_ms", .unixMilliseconds),
+            .required("expires_at_ms", .unixMilliseconds),
+            .optional("revoked_at_ms", .unixMilliseconds),
+            .optional("used_at_ms", .unixMilliseconds), .optional("agent_id", .uuid),
+        ]))
+}
+
+struct PairingJSON: Encodable {
+    struct MQTT: Encodable {
+        let host: String
+        let port: Int
+        let tls: Bool
+    }
+
+    let agentID: AgentID
+    let workspaceID: WorkspaceID
+    let mqtt: MQTT
+    let credential: String
+    let credentialExpiresAtMilliseconds: Int64
+    let serverPublicKey: String
+
+    init(_ pairing: Pairing, broker: BrokerAddress, serverPublicKey: String) {
+        agentID = pairing.agent
+        workspaceID = pairing.workspace
+        mqtt = MQTT(host: broker.host, port: Int(broker.port), tls: broker.isTLS)
+        credential = pairing.credential
+        credentialExpiresAtMilliseconds = pairing.credentialExpiresAtMilliseconds
+        self.serverPublicKey = serverPublicKey
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case agentID = "agent_id", workspaceID = "workspace_id", mqtt, credential
+        case credentialExpiresAtMilliseconds = "credential_expires_at_ms"
+        case serverPublicKey = "server_public_key"
+    }
+
+    static let schema = Schema.named(
+        "Pairing",
+        .object([
+            .required("agent_id", .uuid), .required("workspace_id", .uuid),
+            .required(
+                "mqtt",
+                .object([
+                    .required("host", .text), .required("port", .integer(1...65_535)),
+                    .required("tls", .boolean),
+                ])), .required("credential", .text, "the MQTT password; the user is agent_id"),
+            .required("credential_expires_at_ms", .unixMilliseconds),
+            .required("server_public_key", .text, "Ed25519, base64url"),
+        ]))
+}
+
+struct AgentJSON: Encodable {
+    let id: AgentID
+    let name: String
+    let platform: String
+    let isOnline: Bool
+    let isRevoked: Bool
+    let isStopped: Bool
+    let version: String
+    let telemetry: AgentTelemetry?
+    let createdAtMilliseconds: Int64
+
+    init(_ agent: Agent, isStopped: Bool) {
+        id = agent.id
+        name = agent.name
+        platform = agent.platform
+        isOnline = agent.isOnline
+        isRevoked = agent.isRevoked
+        self.isStopped = isStopped
+        version = agent.state?.version ?? ""
+        telemetry = agent.isOnline ? agent.telemetry : nil
+        createdAtMilliseconds = agent.createdAtMilliseconds
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, name, platform, isOnline = "online", isRevoked = "revoked", isStopped = "stopped"
+        case version, telemetry, createdAtMilliseconds = "created_at_ms"
+    }
+
+    static let schema = Schema.named(
+        "Agent",
+        .object([
+            .required("id", .uuid), .required("name", .text), .required("platform", .text),
+            .required("online", .boolean), .required("revoked", .boolean),
+            .required("stopped", .boolean, "its own E-stop or the workspace's"),
+            .required("version", .text), .optional("telemetry", .freeObject(maxValues: 1000)),
+            .required("created_at_ms", .unixMilliseconds),
+        ]))
+}
+
+struct DeviceJSON: Encodable {
+    let id: DeviceID
+    let agentID: AgentID
+    let boardUID: BoardUID
+    let name: String
+    let condition: BoardState.Condition
+    let fault: String
+    let isStopped: Bool
+    let manifest: BoardManifest
+    let createdAtMilliseconds: Int64
+
+    init(_ device: Device, state: BoardState, isStopped: Bool) {
+        id = device.id
+        agentID = device.agent
+        boardUID = device.board
+        name = device.name
+        condition = state.condition
+        fault = state.fault
+        self.isStopped = isStopped
+        manifest = device.manifest
+        createdAtMilliseconds = device.createdAtMilliseconds
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, agentID = "agent_id", boardUID = "board_uid", name, condition, fault
+        case isStopped = "stopped", manifest, createdAtMilliseconds = "created_at_ms"
+    }
+
+    static let schema = Schema.named(
+        "Device",
+        .object([
+            .required("id", .uuid), .required("agent_id", .uuid), .required("board_uid", .text),
+            .required("name", .text),
+            .required("condition", .choice(BoardState.Condition.allCases.map(\.rawValue))),
+            .required("fault", .text), .required("stopped", .boolean, "by an E-stop at any level"),
+            .required("manifest", .freeObject(maxValues: 1000), "docs/link.md"),
+            .required("created_at_ms", .unixMilliseconds),
+        ]))
+}
+
+package struct CommandJSON: Encodable {
+    let id: CommandID
+    let deviceID: DeviceID
+    let cueID: CueID?
+    let ruleID: RuleID?
+    let eventID: LiveEventID?
+    let channel: String
+    let operation: Operation
+    let createdAtMilliseconds: Int64
+    let expiresAtMilliseconds: Int64
+    /// Nil while it is under way.
+    let status: Outcome.Status?
+    let reason: String
+    let detail: String
+    let endedAtMilliseconds: Int64?
+    let trace: Trace
+
+    init(_ command: LoggedCommand) {
+        id = command.id
+        deviceID = command.device
+        cueID = command.cue
+        ruleID = command.rule
+        eventID = command.event
+        channel = command.channel
+        operation = command.operation
+        createdAtMilliseconds = command.createdAtMilliseconds
+        expiresAtMilliseconds = command.expiresAtMilliseconds
+        status = command.status
+        reason = command.reason
+        detail = command.detail
+        endedAtMilliseconds = command.endedAtMilliseconds
+        trace = command.trace
+    }
+
+    /// A command as the console's stream shows it: under way, or ended.
+    package init(_ record: CommandRecord, outcome: Outcome?) {
+        id = record.command.id
+        deviceID = record.device
+        cueID = record.cue
+        ruleID = record.rule
+        eventID = record.event
+        channel = record.command.channel
+        operation = record.command.operation
+        createdAtMilliseconds = record.command.issuedAtMilliseconds
+        expiresAtMilliseconds = record.command.expiresAtMilliseconds
+        status = outcome?.status
+        reason = outcome?.reason ?? ""
+        detail = outcome?.detail ?? ""
+        endedAtMilliseconds = outcome?.endedAtMilliseconds
+        trace = outcome?.trace ?? record.command.trace
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, deviceID = "device_id", cueID = "cue_id", ruleID = "rule_id"
+        case eventID = "event_id", channel, operation, createdAtMilliseconds = "created_at_ms"
+        case expiresAtMilliseconds = "expires_at_ms", status, reason, detail
+        case endedAtMilliseconds = "ended_at_ms", trace
+    }
+
+    package static let schema = Schema.named(
+        "Command",
+        .object([
+            .required("id", .uuid), .required("device_id", .uuid), .optional("cue_id", .uuid),
+            .optional("rule_id", .uuid), .optional("event_id", .uuid), .required("channel", .text),
+            .required("operation", OperationSchema.schema),
+            .required("created_at_ms", .unixMilliseconds),
+            .required("expires_at_ms", .unixMilliseconds),
+            .optional("status", .choice(Outcome.Status.allCases.map(\.rawValue))),
+            .required("reason", .text, "a word for machines; empty if executed"),
+            .required("detail", .text, "a sentence for people"),
+            .optional("ended_at_ms", .unixMilliseconds),
+            .required("trace", .freeObject(maxValues: 20), "the time of every hop"),
+        ]))
+}
+
+/// An operation as the API takes it.
+package enum OperationSchema {
+    package static let schema = Schema.named(
+        "Operation",
+        .variants(
+            by: "type",
+            [
+                .init("set", [.required("on", .boolean), .optional("duration_ms", milliseconds)]),
+                .init("pulse", [.required("duration_ms", .integer(1...65_535))]),
+                .init(
+                    "target",
+                    [
+                        .required("angle_cdeg", .integer(0...36_000), "hundredths of a degree"),
+                        .optional("hold_ms", milliseconds),
+                    ]),
+                .init(
+                    "drive",
+                    [
+                        .required("speed_permille", .integer(-1000...1000)),
+                        .optional("duration_ms", milliseconds),
+                    ]),
+                .init(
+                    "tone",
+                    [
+                        .required("frequency_hz", .integer(20...20_000)),
+                        .required("duration_ms", .integer(1...65_535)),
+                    ]),
+                .init(
+                    "fill",
+                    [
+                        .required("color", .string(7...7), "#rrggbb"),
+                        .optional("first", .integer(0...255)),
+                        .optional("count", .integer(0...255), "0 is all"),
+                        .optional("duration_ms", milliseconds),
+                    ]), .init("off"),
+            ]))
+
+    private static let milliseconds = Schema.integer(0...65_535)
+}

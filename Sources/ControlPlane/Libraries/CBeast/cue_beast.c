@@ -1,1 +1,0 @@
-#include "cue_beast.h"

@@ -1,0 +1,40 @@
+/// Reads and checks the body that an endpoint declares.
+enum BodyCheck {
+    static func read(
+        _ request: Request, _ body: Endpoint.Body
+    ) async throws -> (json: JSONValue, bytes: [UInt8]) {
+        switch body {
+        case .none, .bytes: return (.null, [])
+        case .collected(_, let limit): return (.null, try await request.body.collect(upTo: limit))
+        case .json(let schema, let limit):
+            guard isJSON(request.header("content-type")) else {
+                throw HTTPError(
+                    .unsupportedMediaType, "content_type", "The body must be application/json.")
+            }
+            guard request.header("content-encoding") == nil else {
+                throw HTTPError(
+                    .unsupportedMediaType, "content_encoding", "The body must not be compressed.")
+            }
+            let bytes = try await request.body.collect(upTo: limit)
+            return (try check(bytes, schema), bytes)
+        }
+    }
+
+    static func check(_ bytes: [UInt8], _ schema: Schema) throws(HTTPError) -> JSONValue {
+        let value: JSONValue
+        do throws(JSONParser.Failure) {
+            value = try JSONParser.parse(bytes)
+        } catch {
+            throw .badRequest(
+                "malformed_json", "The body is not valid JSON: \(error.message) at \(error.offset).")
+        }
+        let problems = schema.problems(with: value)
+        if !problems.isEmpty { throw .invalid(problems) }
+        return value
+    }
+
+    private static func isJSON(_ contentType: String?) -> Bool {
+        let type = contentType?.split(separator: ";").first?.lowercased() ?? ""
+        return type == "application/json" || type == "application/json "
+    }
+}

@@ -1,0 +1,43 @@
+/// What the application injects into the endpoints' pipeline.
+package struct Hooks: Sendable {
+    package enum RateDecision: Sendable {
+        case go
+        case wait(seconds: Int)
+    }
+
+    /// Finds the caller by the request's credential: nil if it has none; throws if it is wrong.
+    package var authenticate: @Sendable (Request) async throws -> Caller?
+    /// Whether the caller has a permission for this call (its path names the workspace).
+    package var authorise: @Sendable (Caller, String, Call) async throws -> Bool
+    /// Takes one from a budget. The key is the caller's subject, or the address.
+    package var limit: @Sendable (RateClass, String) async -> RateDecision
+    /// Whether a page of this origin may open a WebSocket; nil is a client without one.
+    package var allowsOrigin: @Sendable (String?, Request) -> Bool
+    /// Remembers answers by `Idempotency-Key`; nil: the header is refused.
+    package var idempotency: (any IdempotencyStore)?
+
+    /// - Parameter allowsOrigin: by default only pages of the host that was asked.
+    package init(
+        authenticate: @escaping @Sendable (Request) async throws -> Caller? = { _ in nil },
+        authorise: @escaping @Sendable (Caller, String, Call) async throws -> Bool = { _, _, _ in
+            false
+        },
+        limit: @escaping @Sendable (RateClass, String) async -> RateDecision = { _, _ in .go },
+        allowsOrigin: @escaping @Sendable (String?, Request) -> Bool = Hooks.isSameOrigin,
+        idempotency: (any IdempotencyStore)? = nil
+    ) {
+        self.authenticate = authenticate
+        self.authorise = authorise
+        self.limit = limit
+        self.allowsOrigin = allowsOrigin
+        self.idempotency = idempotency
+    }
+
+    /// Whether the origin's host and port are those of the Host field.
+    package static func isSameOrigin(_ origin: String?, _ request: Request) -> Bool {
+        guard let origin else { return true }
+        guard let host = request.header("host") else { return false }
+        return origin.lowercased() == "http://\(host)".lowercased()
+            || origin.lowercased() == "https://\(host)".lowercased()
+    }
+}

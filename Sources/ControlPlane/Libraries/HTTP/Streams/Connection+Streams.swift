@@ -1,0 +1,75 @@
+extension Connection {
+    /// Turns into a WebSocket; the handshake was checked by `WebSocketHandshake`.
+    func beginWebSocket(_ response: Response, _ handler: WebSocketHandler) {
+        guard let current = exchange else { return }
+        enqueueHead(response, .none)
+        exchange?.answer = .ended
+        let session = WebSocketSession(handler, WebSocket(id: current.request.id, connection: self))
+        phase = .webSocket(session)
+        task = nil
+        releaseParser()
+        hasFreshInput = !input.isEmpty
+        deadlineNanoseconds = home.now(after: home.limits.pingInterval)
+        session.open()
+        pump()
+    }
+
+    /// Turns into an endless stream of events, which ends with the connection.
+    func beginEvents(_ response: Response, _ handler: EventStreamHandler) {
+        guard let current = exchange else { return }
+        exchange?.keepsAlive = false
+        enqueueHead(response, .close)
+        exchange?.answer = .ended
+        if current.isHead { return finishHeadOfEvents() }
+        let sink = EventSink(id: current.request.id, connection: self)
+        phase = .events(sink)
+        task = nil
+        deadlineNanoseconds = home.now(after: home.limits.pingInterval)
+        closeHooks.append { handler.closed(sink) }
+        handler.opened(sink)
+        pump()
+    }
+
+    private func finishHeadOfEvents() {
+        finishLog()
+        linger()
+    }
+
+    func advanceWebSocket(_ session: WebSocketSession) -> Bool {
+        guard !session.isBusy else { return false }
+        if !hasFreshInput {
+            guard let received = receive() else { return false }
+            input.append(received)
+        }
+        let bytes = input
+        let taken = bytes.withBytes { session.feed($0) }
+        input.consume(min(taken, input.count))
+        hasFreshInput = !input.isEmpty
+        return true
+    }
+
+    /// Sends one frame or event to a viewer, within the limit of its queue.
+    func deliver(_ block: [UInt8]) {
+        let limit = home.limits.queueBytes
+        switch phase {
+        case .webSocket(let session):
+            guard session.isOpen else { return }
+            guard output.count + block.count <= limit || output.isEmpty else {
+                return session.overflowed()
+            }
+            enqueue(block)
+        case .events(let sink):
+            if output.count + block.count > limit {
+                sink.noteDropped(output.dropOldest(downTo: limit / 2))
+            }
+            enqueue(block)
+        case .waiting, .handling, .lingering, .closed: break
+        }
+    }
+
+    func linger(endingSession session: WebSocketSession) {
+        session.connectionEnded()
+        finishLog()
+        linger()
+    }
+}

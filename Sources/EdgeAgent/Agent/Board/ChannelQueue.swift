@@ -1,0 +1,140 @@
+package import SharedModels
+
+/// A command on its way to a board.
+package struct PendingCommand: Hashable, Sendable {
+    package var command: Command
+    package let channel: Channel
+    /// Monotonic; past it the command is dropped.
+    package let deadlineNanoseconds: Int64
+    /// Grows with each command of the agent: the order of arrival.
+    package let order: UInt64
+    /// How often the board refused it as not armed.
+    package internal(set) var refusals = 0
+    /// Whether its frame was ever written.
+    package internal(set) var wasSent = false
+
+    package init(
+        command: Command, channel: Channel, deadlineNanoseconds: Int64, order: UInt64,
+        wasSent: Bool = false
+    ) {
+        self.command = command
+        self.channel = channel
+        self.deadlineNanoseconds = deadlineNanoseconds
+        self.order = order
+        self.wasSent = wasSent
+    }
+
+    /// It leads to the channel's safe value, which a board never refuses as busy.
+    package var isOff: Bool { command.operation.isOff }
+}
+
+extension Operation {
+    /// Whether it only switches off.
+    var isOff: Bool {
+        switch self {
+        case .off, .set(on: false, _): true
+        case .drive(let speed, _): speed == 0
+        default: false
+        }
+    }
+
+    /// How long the next command of the channel waits for this one, milliseconds. Fills do not
+    /// wait for each other: several of them make one picture.
+    var exclusiveMilliseconds: Int {
+        if case .fill = self { return 0 }
+        return isOff ? 0 : durationMilliseconds
+    }
+}
+
+/// The commands of one channel, in order, until the channel is free. A pure value.
+///
+/// An off does not wait: it takes the place of everything before it, which is superseded, so
+/// that the last word counts and off is always possible.
+package struct ChannelQueue: Sendable {
+    /// Commands that wait, at most; beyond it a command is refused as `queue_full`.
+    package static let countMax = 32
+
+    private var waiting: [PendingCommand] = []
+    /// Until then the last command has the channel, monotonic.
+    private(set) var freeAtNanoseconds: Int64 = 0
+
+    package init() {}
+
+    package var count: Int { waiting.count }
+    package var isEmpty: Bool { waiting.isEmpty }
+
+    package enum Admission: Hashable, Sendable {
+        case taken(superseded: [PendingCommand])
+        case full
+    }
+
+    /// Puts a command at the end.
+    package mutating func append(_ command: PendingCommand) -> Admission {
+        if command.isOff {
+            let superseded = waiting
+            waiting = [command]
+            return .taken(superseded: superseded)
+        }
+        guard waiting.count < Self.countMax else { return .full }
+        waiting.append(command)
+        return .taken(superseded: [])
+    }
+
+    /// The next command if it may go now.
+    package func ready(at now: Int64) -> PendingCommand? {
+        guard let first = waiting.first, first.isOff || freeAtNanoseconds <= now else {
+            return nil
+        }
+        return first
+    }
+
+    /// Takes the first command out, to send it.
+    package mutating func takeFirst() -> PendingCommand? {
+        waiting.isEmpty ? nil : waiting.removeFirst()
+    }
+
+    /// Puts a command back to the front, not to be tried before `notBefore`.
+    package mutating func putBack(_ command: PendingCommand, notBefore: Int64) {
+        waiting.insert(command, at: 0)
+        freeAtNanoseconds = max(freeAtNanoseconds, notBefore)
+    }
+
+    /// The board executed a command: the channel has it for its duration and the pause after.
+    package mutating func executed(_ command: PendingCommand, at now: Int64) {
+        let duration = command.command.operation.exclusiveMilliseconds
+        let pause = command.channel.pauseMinMilliseconds
+        let busy = duration > 0 || command.isOff ? duration + pause : 0
+        freeAtNanoseconds = now + Int64(busy) * 1_000_000
+    }
+
+    /// The board has lost its state: nothing runs any more.
+    package mutating func reset() { freeAtNanoseconds = 0 }
+
+    /// Takes out what is past its deadline.
+    package mutating func takeExpired(at now: Int64) -> [PendingCommand] {
+        guard waiting.contains(where: { $0.deadlineNanoseconds <= now }) else { return [] }
+        let expired = waiting.filter { $0.deadlineNanoseconds <= now }
+        waiting.removeAll { $0.deadlineNanoseconds <= now }
+        return expired
+    }
+
+    /// Takes out everything.
+    package mutating func takeAll() -> [PendingCommand] {
+        defer { waiting = [] }
+        return waiting
+    }
+
+    /// Takes out the named commands.
+    package mutating func take(_ ids: Set<CommandID>) -> [PendingCommand] {
+        let taken = waiting.filter { ids.contains($0.command.id) }
+        if !taken.isEmpty { waiting.removeAll { ids.contains($0.command.id) } }
+        return taken
+    }
+
+    /// When something may change by time alone: the channel gets free, or a deadline passes.
+    package func nextDeadlineNanoseconds(at now: Int64) -> Int64? {
+        guard var due = waiting.lazy.map(\.deadlineNanoseconds).min() else { return nil }
+        if freeAtNanoseconds > now { due = min(due, freeAtNanoseconds) }
+        return due
+    }
+}

@@ -1,0 +1,44 @@
+internal import SharedModels
+
+/// `status` on a terminal.
+package enum StatusText {
+    package static func of(_ status: AgentStatus) -> String {
+        var text = "agent     \(status.isOnline ? "online" : "offline")"
+        text += status.brokerTrouble.isEmpty ? "" : " (\(status.brokerTrouble))"
+        text += ", version \(status.version)"
+        text += ", up \(status.telemetry.uptimeSeconds) s"
+        text += ", \(status.telemetry.residentBytes / 1_048_576) MB\n"
+        if status.isStopped { text += "stop      the emergency stop is active\n" }
+        text += "commands  \(status.received) received, \(status.executed) executed\n"
+        text += "outcomes  \(status.telemetry.spooledOutcomes) wait for the broker, "
+        text += "\(status.telemetry.droppedOutcomes) dropped\n"
+        for port in status.ports where !port.trouble.isEmpty {
+            text += "port      \(port.path): \(port.trouble)\n"
+        }
+        for board in status.boards { text += describe(board) }
+        if !status.outcomes.isEmpty { text += "\nlast commands\n" }
+        for outcome in status.outcomes.suffix(10) {
+            text += "  \(outcome.command)  \(outcome.status.rawValue)"
+            text += outcome.reason.isEmpty ? "\n" : " (\(outcome.reason)) \(outcome.detail)\n"
+        }
+        return text
+    }
+
+    private static func describe(_ board: AgentStatus.Board) -> String {
+        var text = "\nboard     \(board.uid)  \(board.profile) \(board.firmware), "
+        text += board.condition.rawValue
+        text += board.port.isEmpty ? "" : " on \(board.port)"
+        text += board.fault.isEmpty ? "\n" : ", last fault \(board.fault)\n"
+        if let link = board.link {
+            text += "  link    \(link.sent) sent, \(link.retries) again, \(link.damaged) damaged, "
+            text += "\(link.refusals) refused, round trip p50 \(link.roundTripP50Microseconds) µs, "
+            text += "p99 \(link.roundTripP99Microseconds) µs\n"
+        }
+        for channel in board.channels {
+            text += "  \(channel.name) (\(channel.kind)): "
+            text += channel.obstacle.isEmpty ? "ready" : channel.obstacle
+            text += channel.waiting > 0 ? ", \(channel.waiting) waiting\n" : "\n"
+        }
+        return text
+    }
+}

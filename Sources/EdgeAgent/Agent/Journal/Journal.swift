@@ -1,0 +1,400 @@
+internal import FoundationEssentials
+package import SharedModels
+
+/// What must outlive the agent's process: commands and how far they came, outcomes that the
+/// broker does not have yet, the latched E-stop, and the boards with their manifests.
+///
+/// SQLite with a write-ahead log and `synchronous=NORMAL`: what was written survives the death
+/// of the process, but not always a power cut, after which every deadline has passed anyway.
+/// No fsync stands on a command's way; `JournalKeeper` does those on a thread of its own.
+/// Belongs to one thread, the agent's loop.
+package final class Journal {
+    package enum Limits {
+        /// How long a command's id is remembered, milliseconds: a repeat within it does nothing.
+        package static let memoryMilliseconds: Int64 = 25 * 3_600_000
+        /// Commands remembered, at most; beyond it the oldest ended ones are forgotten.
+        package static let commandsMax = 200_000
+        /// Outcomes that wait for the broker, at most, and how old; beyond it the oldest is
+        /// dropped and counted.
+        package static let spoolMax = 100_000
+        package static let spoolMilliseconds: Int64 = 24 * 3_600_000
+        /// Rows that one pruning looks at, so that it never holds the loop for long.
+        package static let pruneMax = 256
+        package static let manifestsMax = 32
+    }
+
+    /// How far a command came.
+    package enum Progress: Int64, Sendable {
+        case accepted = 0
+        case sent = 1
+        case ended = 2
+    }
+
+    /// A command that a dead process left without an end.
+    package struct Unfinished: Hashable, Sendable {
+        package let command: Command
+        package let progress: Progress
+        package let delivery: Channel.Delivery
+    }
+
+    /// An outcome that waits for the broker.
+    package struct Spooled: Hashable, Sendable {
+        /// Grows; the place in the line.
+        package let place: Int64
+        package let payload: [UInt8]
+    }
+
+    /// A board that was connected once.
+    package struct KnownBoard: Hashable, Sendable {
+        package let uid: BoardUID
+        package let manifestCRC: UInt32
+        package let port: String
+    }
+
+    private static let schemaVersion = 1
+    private static let schema = """
+        CREATE TABLE commands (
+            arrival INTEGER PRIMARY KEY,
+            id BLOB NOT NULL UNIQUE,
+            progress INTEGER NOT NULL,
+            delivery TEXT NOT NULL,
+            received_ms INTEGER NOT NULL,
+            payload BLOB NOT NULL,
+            outcome BLOB
+        );
+        CREATE INDEX commands_open ON commands (arrival) WHERE progress < 2;
+        CREATE TABLE outcomes (
+            place INTEGER PRIMARY KEY AUTOINCREMENT,
+            ended_ms INTEGER NOT NULL,
+            payload BLOB NOT NULL
+        );
+        CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE manifests (
+            crc INTEGER PRIMARY KEY,
+            bytes BLOB NOT NULL,
+            seen_ms INTEGER NOT NULL
+        );
+        CREATE TABLE boards (
+            uid TEXT PRIMARY KEY,
+            manifest_crc INTEGER NOT NULL,
+            port TEXT NOT NULL,
+            seen_ms INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        PRAGMA user_version = 1;
+        """
+
+    private let database: SQLiteDatabase
+    private let decoder = JSONDecoder()
+    private let encoder = JSONEncoder()
+    /// Places of the oldest and the newest spooled outcome, to know their number without
+    /// counting them; published ones in between make it an upper bound.
+    private var spoolOldest: Int64
+    private var spoolNewest: Int64
+    /// Outcomes dropped because the spool was full or they were too old, since the file was made.
+    package private(set) var droppedOutcomes: Int
+
+    /// - Parameter path: of the database file; its folder must exist.
+    package init(path: String) throws(JournalError) {
+        database = try SQLiteDatabase(path: path)
+        try database.execute(
+            """
+            PRAGMA journal_mode = WAL;
+            PRAGMA synchronous = NORMAL;
+            PRAGMA wal_autocheckpoint = 0;
+            PRAGMA cache_size = -1024;
+            PRAGMA foreign_keys = ON;
+            """)
+        let version = try database.run("PRAGMA user_version").first?.first?.integer ?? 0
+        guard version <= Self.schemaVersion else {
+            throw JournalError.newerSchema(found: Int(version), known: Self.schemaVersion)
+        }
+        if version == 0 { try database.execute("BEGIN;" + Self.schema + "COMMIT;") }
+        let ends = try database.run("SELECT min(place), max(place) FROM outcomes").first
+        spoolNewest = ends?.last?.integer ?? 0
+        spoolOldest = ends?.first?.integer ?? spoolNewest + 1
+        let dropped = try database.run("SELECT value FROM facts WHERE name = 'dropped_outcomes'")
+        droppedOutcomes = Int(String(decoding: dropped.first?.first?.blob ?? [], as: UTF8.self)) ?? 0
+    }
+
+    // Commands.
+
+    /// What is known of a command that arrives: nil if nothing, so that it is new.
+    package func progress(of id: CommandID) throws(JournalError) -> Progress? {
+        let rows = try database.run("SELECT progress FROM commands WHERE id = ?", [key(id)])
+        return rows.first?.first?.integer.flatMap(Progress.init(rawValue:))
+    }
+
+    /// The outcome of a command that has ended.
+    package func outcome(of id: CommandID) throws(JournalError) -> Outcome? {
+        let rows = try database.run("SELECT outcome FROM commands WHERE id = ?", [key(id)])
+        guard let bytes = rows.first?.first?.blob else { return nil }
+        // Our own writing; should a later release have changed it, the outcome is unknown.
+        return try? decoder.decode(Outcome.self, from: Data(bytes))
+    }
+
+    /// Keeps a new command before anything is done with it.
+    /// - Parameter progress: `sent` if its frame is written next.
+    package func accept(
+        _ command: Command, payload: [UInt8], delivery: Channel.Delivery, progress: Progress,
+        at nowMilliseconds: Int64
+    ) throws(JournalError) {
+        try database.run(
+            """
+            INSERT INTO commands (id, progress, delivery, received_ms, payload)
+            VALUES (?, ?, ?, ?, ?)
+            """,
+            [
+                key(command.id), .integer(progress.rawValue), .text(delivery.rawValue),
+                .integer(nowMilliseconds), .blob(payload),
+            ])
+    }
+
+    /// A frame of the command is written next.
+    package func markSent(_ id: CommandID) throws(JournalError) {
+        try database.run("UPDATE commands SET progress = 1 WHERE id = ?", [key(id)])
+    }
+
+    /// Keeps how a command ended, and puts that into the spool, in one step.
+    /// - Parameter isKnown: false for a command that was refused before it was accepted; its id
+    ///   is remembered then too.
+    package func finish(
+        _ outcome: Outcome, at nowMilliseconds: Int64
+    ) throws(JournalError) {
+        let payload = encoded(outcome)
+        try transaction { () throws(JournalError) in
+            try database.run(
+                """
+                INSERT INTO commands (id, progress, delivery, received_ms, payload, outcome)
+                VALUES (?, 2, '', ?, x'', ?)
+                ON CONFLICT (id) DO UPDATE
+                SET progress = 2, payload = x'', outcome = excluded.outcome
+                """,
+                [key(outcome.command), .integer(nowMilliseconds), .blob(payload)])
+            try database.run(
+                "INSERT INTO outcomes (ended_ms, payload) VALUES (?, ?)",
+                [.integer(nowMilliseconds), .blob(payload)])
+            spoolNewest = database.lastInsertedRow
+        }
+        if spooledCount > Limits.spoolMax { try dropOldestOutcome() }
+    }
+
+    /// Puts the outcome of an ended command into the spool once more: its command came again.
+    package func repeatOutcome(
+        _ outcome: Outcome, at nowMilliseconds: Int64
+    ) throws(JournalError) {
+        try database.run(
+            "INSERT INTO outcomes (ended_ms, payload) VALUES (?, ?)",
+            [.integer(nowMilliseconds), .blob(encoded(outcome))])
+        spoolNewest = database.lastInsertedRow
+        if spooledCount > Limits.spoolMax { try dropOldestOutcome() }
+    }
+
+    /// What the last process left without an end, in order of arrival. Rows that cannot be read
+    /// are forgotten.
+    package func unfinished() throws(JournalError) -> [Unfinished] {
+        let rows = try database.run(
+            """
+            SELECT progress, delivery, payload, id FROM commands
+            WHERE progress < 2 ORDER BY arrival
+            """)
+        var found: [Unfinished] = []
+        for row in rows {
+            guard row.count == 4, let progress = row[0].integer.flatMap(Progress.init(rawValue:)),
+                let delivery = row[1].text.flatMap(Channel.Delivery.init(rawValue:)),
+                // Unreadable rows are dealt with right below.
+                let command = try? decoder.decode(
+                    Command.self, from: Data(row[2].blob ?? []))
+            else {
+                try database.run("DELETE FROM commands WHERE id = ?", [row[3]])
+                continue
+            }
+            found.append(Unfinished(command: command, progress: progress, delivery: delivery))
+        }
+        return found
+    }
+
+    // The spool of outcomes.
+
+    /// How many outcomes wait for the broker, at most.
+    package var spooledCount: Int { Int(max(0, spoolNewest - spoolOldest + 1)) }
+
+    /// Outcomes after a place, oldest first.
+    package func spooled(after place: Int64, limit: Int) throws(JournalError) -> [Spooled] {
+        try database.run(
+            "SELECT place, payload FROM outcomes WHERE place > ? ORDER BY place LIMIT ?",
+            [.integer(place), .integer(Int64(limit))]
+        ).compactMap { row in
+            guard row.count == 2, let place = row[0].integer, let payload = row[1].blob else {
+                return nil
+            }
+            return Spooled(place: place, payload: payload)
+        }
+    }
+
+    /// The broker has them.
+    package func forgetOutcomes(_ places: [Int64]) throws(JournalError) {
+        guard !places.isEmpty else { return }
+        try transaction { () throws(JournalError) in
+            for place in places {
+                try database.run("DELETE FROM outcomes WHERE place = ?", [.integer(place)])
+            }
+        }
+        try findOldestOutcome()
+    }
+
+    private func dropOldestOutcome() throws(JournalError) {
+        try database.run("DELETE FROM outcomes WHERE place = ?", [.integer(spoolOldest)])
+        try countDropped(database.changes)
+        try findOldestOutcome()
+    }
+
+    private func findOldestOutcome() throws(JournalError) {
+        let rows = try database.run("SELECT min(place) FROM outcomes")
+        spoolOldest = rows.first?.first?.integer ?? spoolNewest + 1
+    }
+
+    private func countDropped(_ count: Int) throws(JournalError) {
+        guard count > 0 else { return }
+        droppedOutcomes += count
+        try setFact("dropped_outcomes", Array("\(droppedOutcomes)".utf8))
+    }
+
+    // Housekeeping.
+
+    /// Forgets old commands and drops old outcomes, a bounded number at a time.
+    package func prune(at nowMilliseconds: Int64) throws(JournalError) {
+        let limit = SQLiteDatabase.Value.integer(Int64(Limits.pruneMax))
+        try database.run(
+            """
+            DELETE FROM outcomes WHERE place IN (
+                SELECT place FROM outcomes ORDER BY place LIMIT ?2
+            ) AND ended_ms < ?1
+            """, [.integer(nowMilliseconds - Limits.spoolMilliseconds), limit])
+        try countDropped(database.changes)
+        try findOldestOutcome()
+        try database.run(
+            """
+            DELETE FROM commands WHERE arrival IN (
+                SELECT arrival FROM commands ORDER BY arrival LIMIT ?2
+            ) AND progress = 2 AND (received_ms < ?1 OR arrival <= (
+                SELECT max(arrival) FROM commands
+            ) - ?3)
+            """,
+            [
+                .integer(nowMilliseconds - Limits.memoryMilliseconds), limit,
+                .integer(Int64(Limits.commandsMax)),
+            ])
+    }
+
+    // Facts.
+
+    /// The latched E-stop; nil if none was ever kept or it cannot be read.
+    package func stopState() throws(JournalError) -> EmergencyStop? {
+        let rows = try database.run("SELECT value FROM facts WHERE name = 'emergency_stop'")
+        guard let bytes = rows.first?.first?.blob else { return nil }
+        // Our own writing; unreadable means damaged, which is treated as stopped.
+        if let stop = try? decoder.decode(EmergencyStop.self, from: Data(bytes)) { return stop }
+        return EmergencyStop(sequence: 0, isAgentStopped: true, stoppedBoards: [])
+    }
+
+    package func keep(_ stop: EmergencyStop) throws(JournalError) {
+        // Encoding plain numbers and text cannot fail; an empty value would read as stopped.
+        let bytes = (try? encoder.encode(stop)).map(Array.init) ?? []
+        try setFact("emergency_stop", bytes)
+    }
+
+    private func setFact(_ name: String, _ value: [UInt8]) throws(JournalError) {
+        try database.run(
+            """
+            INSERT INTO facts (name, value) VALUES (?, ?)
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value
+            """, [.text(name), .blob(value)])
+    }
+
+    // Boards.
+
+    package func keepManifest(
+        crc: UInt32, bytes: [UInt8], at nowMilliseconds: Int64
+    ) throws(JournalError) {
+        try database.run(
+            "INSERT OR REPLACE INTO manifests (crc, bytes, seen_ms) VALUES (?, ?, ?)",
+            [.integer(Int64(crc)), .blob(bytes), .integer(nowMilliseconds)])
+        try database.run(
+            """
+            DELETE FROM manifests WHERE crc NOT IN (
+                SELECT crc FROM manifests ORDER BY seen_ms DESC LIMIT ?
+            )
+            """, [.integer(Int64(Limits.manifestsMax))])
+    }
+
+    package func manifests() throws(JournalError) -> [UInt32: [UInt8]] {
+        var found: [UInt32: [UInt8]] = [:]
+        for row in try database.run("SELECT crc, bytes FROM manifests") {
+            guard row.count == 2, let crc = row[0].integer, let key = UInt32(exactly: crc),
+                let bytes = row[1].blob
+            else { continue }
+            found[key] = bytes
+        }
+        return found
+    }
+
+    /// Keeps a board; of more than `AgentManifest.boardsMax`, those seen longest ago are
+    /// forgotten.
+    package func keepBoard(
+        _ board: KnownBoard, at nowMilliseconds: Int64
+    ) throws(JournalError) {
+        try database.run(
+            """
+            INSERT OR REPLACE INTO boards (uid, manifest_crc, port, seen_ms) VALUES (?, ?, ?, ?)
+            """,
+            [
+                .text(board.uid.description), .integer(Int64(board.manifestCRC)),
+                .text(board.port), .integer(nowMilliseconds),
+            ])
+        try database.run(
+            """
+            DELETE FROM boards WHERE uid NOT IN (
+                SELECT uid FROM boards ORDER BY seen_ms DESC LIMIT ?
+            )
+            """, [.integer(Int64(AgentManifest.boardsMax))])
+    }
+
+    package func boards() throws(JournalError) -> [KnownBoard] {
+        try database.run("SELECT uid, manifest_crc, port FROM boards ORDER BY uid").compactMap {
+            guard $0.count == 3, let uid = $0[0].text.flatMap({ BoardUID($0) }),
+                let crc = $0[1].integer.flatMap({ UInt32(exactly: $0) }), let port = $0[2].text
+            else { return nil }
+            return KnownBoard(uid: uid, manifestCRC: crc, port: port)
+        }
+    }
+
+    private func transaction(
+        _ body: () throws(JournalError) -> Void
+    ) throws(JournalError) {
+        try database.run("BEGIN IMMEDIATE")
+        do {
+            try body()
+            try database.run("COMMIT")
+        } catch {
+            // The first failure is the one to tell; SQLite may have rolled back by itself.
+            _ = try? database.run("ROLLBACK")
+            throw error
+        }
+    }
+
+    private func encoded(_ outcome: Outcome) -> [UInt8] {
+        // Encoding plain numbers and text cannot fail.
+        (try? encoder.encode(outcome)).map(Array.init) ?? []
+    }
+
+    private func key(_ id: CommandID) -> SQLiteDatabase.Value {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(16)
+        for word in [id.high, id.low] {
+            for shift in stride(from: 56, through: 0, by: -8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+            }
+        }
+        return .blob(bytes)
+    }
+}

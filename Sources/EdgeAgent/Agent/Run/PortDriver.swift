@@ -1,0 +1,204 @@
+internal import Hardware
+internal import Platform
+internal import SharedModels
+
+/// What a port driver needs of the agent; called on the loop.
+protocol PortOwner: AnyObject {
+    /// What is known of manifests, and a fresh identity for a blank board.
+    var knownManifests: [UInt32: [UInt8]] { get }
+    func makeUID() -> BoardUID
+    /// The wish for a board that was just heard of.
+    func wish(for board: BoardUID) -> LinkSession.Wish
+    /// Why the board cannot be used on this port; nil if it can.
+    func identified(_ identity: LinkSession.Identity, on driver: PortDriver) -> String?
+    func learned(manifestCRC: UInt32, bytes: [UInt8])
+    func ended(_ id: CommandID, _ result: LinkSession.CommandResult, on driver: PortDriver)
+    func changed(_ state: LinkState, on driver: PortDriver)
+    func reported(_ event: BoardEvent, on driver: PortDriver)
+    func rebooted(_ cause: ResetCause, on driver: PortDriver)
+    func closed(_ driver: PortDriver)
+    /// The link may take a command now.
+    func advance(_ driver: PortDriver)
+}
+
+/// One serial port and the link session on it: opens, reads, writes, closes and opens again
+/// with back-off. Used on the loop alone.
+final class PortDriver {
+    enum Limits {
+        /// Pause before a port is opened again; doubles up to the longest.
+        static let pauseMinNanoseconds: Int64 = 250_000_000
+        static let pauseMaxNanoseconds: Int64 = 10_000_000_000
+        /// Pause after a board that will not work with this release, or is there twice.
+        static let pauseRefusedNanoseconds: Int64 = 60_000_000_000
+    }
+
+    let path: String
+    private(set) var link: LinkSession?
+    /// The board on this port, once identified.
+    private(set) var uid: BoardUID?
+    /// What is wrong with the port, for people; empty if nothing.
+    private(set) var trouble = ""
+    private(set) var opened = 0
+
+    private let baud: Int
+    private let loop: EventLoop
+    private let log: Log
+    private weak var owner: (any PortOwner)?
+    private var port: SerialPort?
+    private var alarm: Alarm?
+    private var pauseNanoseconds = Limits.pauseMinNanoseconds
+    private var openAtNanoseconds: Int64 = 0
+    private var isEnded = false
+
+    init(path: String, baud: Int, loop: EventLoop, owner: any PortOwner, log: Log) {
+        self.path = path
+        self.baud = baud
+        self.loop = loop
+        self.owner = owner
+        self.log = log.with("port", .string(path))
+    }
+
+    func start() {
+        alarm = Alarm(loop: loop) { [weak self] in self?.turn() }
+        open()
+    }
+
+    var isOpen: Bool { port != nil }
+
+    /// Disarms the board if it can, and closes the port for good.
+    func end() {
+        guard !isEnded else { return }
+        isEnded = true
+        let actions = link?.become(.safe, at: SystemTime.monotonicNanoseconds) ?? []
+        for case .send(let bytes, _) in actions { port?.write(bytes) }
+        alarm?.cancel()
+        let isOpen = port != nil
+        port?.close()
+        port = nil
+        if isOpen { owner?.closed(self) }
+    }
+
+    /// What the board shall be from now on.
+    func become(_ wish: LinkSession.Wish) {
+        act { link, now in link.become(wish, at: now) }
+    }
+
+    /// Sends a command.
+    func send(_ command: LinkCommand, id: CommandID) {
+        act { link, now in link.send(command, id: id, at: now) }
+    }
+
+    func canSend(isQuiet: Bool) -> Bool { link?.canSend(isQuiet: isQuiet) ?? false }
+
+    private func open() {
+        guard !isEnded, port == nil, let owner else { return }
+        let now = SystemTime.monotonicNanoseconds
+        opened += 1
+        do {
+            port = try SerialPort(
+                path: path, baud: baud, loop: loop,
+                received: { [weak self] bytes in
+                    self?.act { link, now in link.receive(bytes, at: now) }
+                },
+                closed: { [weak self] reason in
+                    self?.port = nil
+                    self?.shut(reason, pause: nil)
+                })
+        } catch {
+            return shut(error.description, pause: nil)
+        }
+        uid = nil
+        link = LinkSession(
+            at: now, wish: .safe, newUID: owner.makeUID(),
+            knownManifests: owner.knownManifests, firstSequence: UInt8.random(in: 0...255))
+        act { link, now in link.open(at: now) }
+    }
+
+    private func turn() {
+        let now = SystemTime.monotonicNanoseconds
+        if port == nil {
+            if now >= openAtNanoseconds { open() } else { alarm?.ring(by: openAtNanoseconds) }
+            return
+        }
+        act { link, now in link.tick(at: now) }
+    }
+
+    private func act(_ body: (inout LinkSession, Int64) -> [LinkSession.Action]) {
+        guard port != nil, link != nil else { return }
+        // Moved out and back, so that the session is not copied, nor used twice at once.
+        guard var session = link else { return }
+        link = nil
+        let actions = body(&session, SystemTime.monotonicNanoseconds)
+        link = session
+        for action in actions { perform(action) }
+        guard port != nil else { return }
+        owner?.advance(self)
+        alarm?.ring(by: link?.nextDeadlineNanoseconds)
+    }
+
+    private func perform(_ action: LinkSession.Action) {
+        guard let owner else { return }
+        switch action {
+        case .send(let bytes, _): port?.write(bytes)
+        case .greeted(let uid): become(owner.wish(for: uid))
+        case .identified(let identity):
+            if let trouble = owner.identified(identity, on: self) { return drop(trouble) }
+            uid = identity.uid
+            trouble = ""
+            pauseNanoseconds = Limits.pauseMinNanoseconds
+            // The stop may have changed since the board was heard of first.
+            become(owner.wish(for: identity.uid))
+        case .learned(let crc, let bytes): owner.learned(manifestCRC: crc, bytes: bytes)
+        case .ended(let id, let result): owner.ended(id, result, on: self)
+        case .stateChanged(let state): owner.changed(state, on: self)
+        case .event(let event): owner.reported(event, on: self)
+        case .rebooted(let cause): owner.rebooted(cause, on: self)
+        case .down(let reason):
+            port?.close()
+            port = nil
+            shut(reason.sentence, pause: reason.isLasting ? Limits.pauseRefusedNanoseconds : nil)
+        }
+    }
+
+    private func drop(_ reason: String) {
+        port?.close()
+        port = nil
+        shut(reason, pause: Limits.pauseRefusedNanoseconds)
+    }
+
+    /// The port is closed: tells the owner, and waits before the next attempt.
+    private func shut(_ reason: String, pause: Int64?) {
+        for case .ended(let id, let result) in link?.close() ?? [] {
+            owner?.ended(id, result, on: self)
+        }
+        if trouble != reason { log.warning("port closed", ["reason": .string(reason)]) }
+        trouble = reason
+        owner?.closed(self)
+        uid = nil
+        openAtNanoseconds = SystemTime.monotonicNanoseconds + (pause ?? pauseNanoseconds)
+        pauseNanoseconds = min(pauseNanoseconds * 2, Limits.pauseMaxNanoseconds)
+        if !isEnded { alarm?.ring(by: openAtNanoseconds) }
+    }
+}
+
+extension LinkSession.DownReason {
+    /// For people.
+    var sentence: String {
+        switch self {
+        case .silent: "no board answers; it may not run the Cuelight firmware"
+        case .unanswered: "the board stopped answering"
+        case .protocolVersion(let version):
+            "the board speaks link version \(version), this agent version 1"
+        case .badManifest(let reason): "the board's manifest is unusable: \(reason)"
+        case .identityRefused: "the board did not store its identity"
+        }
+    }
+
+    /// Trying again soon will not help.
+    var isLasting: Bool {
+        switch self {
+        case .silent, .unanswered: false
+        case .protocolVersion, .badManifest, .identityRefused: true
+        }
+    }
+}

@@ -1,0 +1,38 @@
+internal import Agent
+internal import HTTPClient
+internal import Platform
+
+/// `cuelight-agent doctor`.
+struct DoctorCommand {
+    private let flags: Flags
+
+    init(_ flags: Flags) throws {
+        self.flags = flags
+        guard flags.words.count <= 1 else {
+            throw UsageError(command: "doctor", message: "doctor explains one reason at a time")
+        }
+    }
+
+    func run() async throws -> Int32 {
+        if let word = flags.words.first { return try explain(word) }
+        let loop = try EventLoop.start(name: "doctor")
+        let doctor = Doctor(
+            folder: CuelightAgent.folder(flags), ports: flags.all("port"),
+            transport: { server in ServerTransport.make(server: server, loop: loop) },
+            knock: { host, port in try await TCPKnock.knock(host: host, port: port) })
+        let findings = await doctor.examine()
+        let text = findings.map(\.lines).joined()
+        _ = CuelightAgent.say(text)
+        let isWell = !findings.contains { $0.level == .bad }
+        return isWell ? CuelightAgent.ExitCode.done : CuelightAgent.ExitCode.problemFound
+    }
+
+    private func explain(_ word: String) throws -> Int32 {
+        guard let reason = Reason(rawValue: word) else {
+            let known = Reason.allCases.map(\.rawValue).sorted().joined(separator: ", ")
+            throw UsageError(
+                command: "doctor", message: "there is no reason \"\(word)\"; there are \(known)")
+        }
+        return CuelightAgent.say("\(word): \(reason.sentence)\n\(reason.advice)\n")
+    }
+}

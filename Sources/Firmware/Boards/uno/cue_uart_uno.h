@@ -1,0 +1,16 @@
+// UART 0 of the Uno with rings and interrupts of its own, because the Arduino core's Serial hides
+// overruns.
+#ifndef CUE_UART_UNO_H
+#define CUE_UART_UNO_H
+
+#include "cue_board.h" // cue_uart_errors_t
+
+void cue_uart_uno_start(void);
+size_t cue_uart_uno_read(void *context, uint8_t *bytes, size_t capacity);
+bool cue_uart_uno_write(void *context, const uint8_t *bytes, size_t size);
+cue_uart_errors_t cue_uart_uno_take_errors(void *context);
+
+// Whether a received byte waits. Call with interrupts off before sleeping.
+bool cue_uart_uno_waiting(void);
+
+#endif

@@ -1,0 +1,58 @@
+// A whole board: link, session, channels and counters on top of one cue_board_t. A sketch calls
+// cue_device_start() once and cue_device_step() for ever.
+#ifndef CUE_DEVICE_H
+#define CUE_DEVICE_H
+
+#include "cue_board.h"    // cue_board_t
+#include "cue_channels.h" // cue_channels_t
+#include "cue_counters.h" // cue_counters_t
+#include "cue_link.h"     // cue_decoder_t
+#include "cue_memory.h"   // cue_memory_t
+#include "cue_message.h"  // CUE_UID_SIZE
+#include "cue_schedule.h" // cue_task_t
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { CUE_EVENTS_MAX = 6, CUE_TASKS = 4 };
+
+// An EVENT that waits for room in the transmit ring.
+typedef struct {
+    uint8_t kind;
+    uint8_t channel;
+    int16_t value;
+} cue_event_t;
+
+typedef struct {
+    const cue_board_t *board;
+    cue_decoder_t decoder;
+    cue_channels_t channels;
+    cue_memory_t memory;
+    cue_counters_t counters;
+    cue_task_t tasks[CUE_TASKS];
+    cue_event_t events[CUE_EVENTS_MAX];
+    uint8_t event_count;
+    uint8_t event_seq; // of the next frame the board sends by itself
+    uint8_t state;     // the state byte of docs/link.md
+    uint8_t uid[CUE_UID_SIZE];
+    uint32_t nonce;
+    uint32_t heard_ms; // when the last valid frame came
+} cue_device_t;
+
+// Outputs safe first, then the store, then HELLO. `device` needs no preparation; `board` must
+// outlive it.
+void cue_device_start(cue_device_t *device, const cue_board_t *board);
+
+// One pass of the main loop. Returns how long nothing is to be done, in microseconds (0 to 2000),
+// unless bytes arrive: a board may sleep that long.
+uint32_t cue_device_step(cue_device_t *device);
+
+// Puts every output to its safe value, disarms and reports the fault (CUE_FAULT_…).
+void cue_fail_safe(cue_device_t *device, uint8_t fault);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

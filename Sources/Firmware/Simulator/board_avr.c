@@ -1,0 +1,586 @@
+// cuelight-board-avr: the Uno's machine code on a simulated ATmega328P in real time, its serial
+// port a pty. A tool for tests. It links libsimavr, which is GPL-3, and is not shipped with
+// anything.
+//
+// It differs from a plain run of libsimavr 1.6 where that is not like the chip:
+// - the receiver takes one byte per byte time and loses bytes when three wait (two and the shift
+// register);
+// - low INT0/INT1 pins do not call back every cycle, and the core runs up to 64 cycles between
+// timers;
+// - pins become high-impedance at a reset, which the library does not report;
+// - a byte written to the EEPROM takes 3.4 ms;
+// - PWM is read from the timer registers, because the library's PWM edges are stale;
+// - the clock is held to the wall clock; a host that was too busy is not caught up with.
+#define _GNU_SOURCE           // ppoll
+#include "cue_board_table.h"  // pins, generated from hardware/boards/uno.json
+#include "cue_sim.h"          // pty, events, control
+#include <avr_eeprom.h>       // store
+#include <avr_extint.h>       // avr_extint_set_strict_lvl_trig
+#include <avr_ioport.h>       // pins
+#include <avr_uart.h>         // line
+#include <sim_avr.h>          // the chip
+#include <sim_cycle_timers.h> // byte times
+#include <sim_io.h>           // avr_ioctl
+#include <stdlib.h>           // strtoul
+#include <string.h>           // memcmp
+
+enum {
+    CYCLES_PER_US = 16,
+    SLICE_CYCLES = 200 * CYCLES_PER_US,
+    LAG_MAX_NS = 50000000,
+    RECEIVE_MAX = 4096,
+    EEPROM_SIZE = 1024,
+    PAINT = 0xA5,
+    FLASH_SIZE = 32768,
+    // Debian's optiboot is 20 bytes longer than its place at the flash's end; no chip could hold
+    // it.
+    FLASH_ROOM = FLASH_SIZE + 64,
+    HANG_AT = 0x7DF0, // the last words below a bootloader
+    STORE_CYCLES = 3400 * CYCLES_PER_US,
+    SAVE_PERIOD_CYCLES = 5000 * CYCLES_PER_US,
+    STRIP_LATCH_CYCLES = 50 * CYCLES_PER_US,
+    STRIP_BYTES_MAX = 3 * CUE_PIXEL_COUNT + 3
+};
+
+// Registers of the ATmega328P that are sampled, in data space.
+enum {
+    REG_EECR = 0x3F,
+    BIT_EEPE = 1,
+    REG_TCCR1A = 0x80,
+    REG_TCCR1B = 0x81,
+    REG_OCR1A = 0x88,
+    REG_TCCR2A = 0xB0,
+    REG_TCCR2B = 0xB1,
+    REG_OCR2B = 0xB4,
+    REG_UCSR0A = 0xC0,
+    BIT_DOR0 = 3,
+    BIT_COM1A1 = 7,
+    BIT_COM2B1 = 5
+};
+
+// A WS2812 listener: bits by the length of their high part.
+typedef struct {
+    avr_cycle_count_t rose, fell;
+    uint8_t bytes[STRIP_BYTES_MAX];
+    size_t bits;
+    bool bad;
+    bool open; // bits came since the last latch
+} strip_t;
+
+// A buzzer listener: the frequency by the distance of edges.
+typedef struct {
+    avr_cycle_count_t edge;
+    bool high;
+    uint32_t half_cycles;
+    unsigned long frequency_hz;
+} tone_t;
+
+typedef struct {
+    cue_sim_t sim;
+    avr_t *avr;
+    avr_uart_t *uart;
+    avr_irq_t *uart_in;
+    void (*core_reset)(avr_t *avr);
+    const char *reset_why; // of a reset that we cause; else it is the watchdog's
+    uint8_t received[RECEIVE_MAX];
+    size_t receive_head, receive_size;
+    bool receiving;
+    unsigned long lost_bytes;
+    bool pressed;
+    bool press_lost;                 // a reset took the button's level off the pin
+    uint8_t ports[3], directions[3]; // B, C, D as last reported
+    strip_t strip;
+    tone_t tone;
+    unsigned servo_width_us, motor_permille;
+    uint8_t eeprom[EEPROM_SIZE];
+    uint8_t flash[FLASH_SIZE];
+    avr_cycle_count_t saved;
+} chip_t;
+
+static chip_t chip;
+
+static uint64_t now_us(void) {
+    return chip.avr->cycle / CYCLES_PER_US;
+}
+
+// ---- Outputs
+
+static void strip_edge(bool high) {
+    strip_t *strip = &chip.strip;
+    avr_cycle_count_t now = chip.avr->cycle;
+    if (high) {
+        strip->rose = now;
+        return;
+    }
+    if (strip->rose == 0) {
+        return; // becoming an output at low level is not a bit
+    }
+    avr_cycle_count_t length = now - strip->rose;
+    strip->rose = 0;
+    bool one = length >= 10;
+    // Data sheet: 0.35 us and 0.7 us (WS2812) or 0.8 us (B), each within 0.15 us.
+    strip->bad |= one ? length < 9 || length > 15 : length < 4 || length > 8;
+    if (strip->bits < 8 * STRIP_BYTES_MAX) {
+        uint8_t *byte = &strip->bytes[strip->bits / 8];
+        *byte = (uint8_t)(*byte << 1 | one);
+        strip->bits++;
+    } else {
+        strip->bad = true;
+    }
+    strip->fell = now;
+    strip->open = true;
+}
+
+static void strip_latch(void) {
+    strip_t *strip = &chip.strip;
+    if (!strip->open || chip.avr->cycle - strip->fell < STRIP_LATCH_CYCLES) {
+        return;
+    }
+    char colours[2 * STRIP_BYTES_MAX + 1] = "";
+    for (size_t at = 0; at + 2 < strip->bits / 8; at += 3) {
+        snprintf(colours + 2 * at, 7, "%02x%02x%02x", strip->bytes[at + 1], strip->bytes[at],
+                 strip->bytes[at + 2]);
+    }
+    bool whole = !strip->bad && strip->bits % 24 == 0;
+    cue_sim_event(&chip.sim, now_us(), "\"strip\":\"D%d\",\"rgb\":\"%s\"%s", CUE_PIN_STRIP, colours,
+                  whole ? "" : ",\"bad_timing\":true");
+    memset(strip, 0, sizeof *strip);
+}
+
+static void tone_edge(bool high) {
+    tone_t *tone = &chip.tone;
+    if (tone->high == high) {
+        return; // becoming an output at that level is not an edge
+    }
+    tone->high = high;
+    tone->half_cycles = tone->edge == 0 ? 0 : (uint32_t)(chip.avr->cycle - tone->edge);
+    tone->edge = chip.avr->cycle;
+}
+
+static void tone_sample(void) {
+    tone_t *tone = &chip.tone;
+    unsigned long frequency_hz = tone->frequency_hz;
+    if (tone->edge != 0 && chip.avr->cycle - tone->edge > 20000u * CYCLES_PER_US) {
+        memset(tone, 0, sizeof *tone);
+    } else if (tone->half_cycles != 0) {
+        unsigned long hz = 1000000ul * CYCLES_PER_US / (2ul * tone->half_cycles);
+        unsigned long change = hz > frequency_hz ? hz - frequency_hz : frequency_hz - hz;
+        // Single ticks of jitter are not another tone.
+        tone->frequency_hz = 50 * change > frequency_hz ? hz : frequency_hz;
+    }
+    if (tone->frequency_hz != frequency_hz) {
+        cue_sim_event(&chip.sim, now_us(), "\"tone\":\"D%d\",\"frequency_hz\":%lu", CUE_PIN_BUZZER,
+                      tone->frequency_hz);
+    }
+}
+
+static int arduino_pin(size_t port, int bit) {
+    static const int first[] = {8, 14, 0}; // B, C, D
+    return first[port] + bit;
+}
+
+static void report_level(size_t port, int bit, const char *level) {
+    int pin = arduino_pin(port, bit);
+    bool high = level[0] == '1';
+    if (level[0] != 'Z' && level[0] != '"') {
+        if (pin == CUE_PIN_STRIP) {
+            strip_edge(high);
+        } else if (pin == CUE_PIN_BUZZER) {
+            tone_edge(high);
+        }
+        if ((pin == CUE_PIN_STRIP || pin == CUE_PIN_BUZZER) && !chip.sim.options.raw) {
+            return;
+        }
+    }
+    cue_sim_event(&chip.sim, now_us(), "\"pin\":\"D%d\",\"level\":%s", pin, level);
+}
+
+// Reports what changed on a port: outputs by their level, inputs as high-impedance.
+static void report_port(size_t port, uint8_t direction, uint8_t value) {
+    for (int bit = 0; bit < 8; bit++) {
+        uint8_t mask = (uint8_t)(1u << bit);
+        bool was_output = (chip.directions[port] & mask) != 0;
+        bool output = (direction & mask) != 0;
+        bool changed = ((chip.ports[port] ^ value) & mask) != 0;
+        if (output && (!was_output || changed)) {
+            report_level(port, bit, (value & mask) != 0 ? "1" : "0");
+        } else if (!output && was_output) {
+            report_level(port, bit, "\"Z\"");
+        }
+    }
+    chip.directions[port] = direction;
+    chip.ports[port] = value;
+}
+
+static void on_port(struct avr_irq_t *irq, uint32_t value, void *param) {
+    (void)irq;
+    size_t port = (size_t)(uintptr_t)param;
+    report_port(port, chip.directions[port], (uint8_t)value);
+}
+
+static void on_direction(struct avr_irq_t *irq, uint32_t value, void *param) {
+    (void)irq;
+    size_t port = (size_t)(uintptr_t)param;
+    report_port(port, (uint8_t)value, chip.ports[port]);
+}
+
+static unsigned register16(unsigned address) {
+    return (unsigned)chip.avr->data[address] | (unsigned)chip.avr->data[address + 1] << 8;
+}
+
+// Timer outputs, once per slice.
+static void sample_timers(void) {
+    const uint8_t *data = chip.avr->data;
+    bool servo = (data[REG_TCCR1A] & (1u << BIT_COM1A1)) != 0 && (data[REG_TCCR1B] & 7u) != 0;
+    unsigned width_us = servo ? (register16(REG_OCR1A) + 1) / 2 : 0;
+    if (width_us != chip.servo_width_us) {
+        chip.servo_width_us = width_us;
+        cue_sim_event(&chip.sim, now_us(), "\"servo\":\"D%d\",\"width_us\":%u", CUE_PIN_SERVO,
+                      width_us);
+    }
+    bool motor = (data[REG_TCCR2A] & (1u << BIT_COM2B1)) != 0 && (data[REG_TCCR2B] & 7u) != 0;
+    unsigned permille = motor ? (data[REG_OCR2B] * 1000u + 127u) / 255u : 0;
+    if (permille != chip.motor_permille) {
+        chip.motor_permille = permille;
+        cue_sim_event(&chip.sim, now_us(), "\"pwm\":\"D%d\",\"duty_permille\":%u", CUE_PIN_MOTOR,
+                      permille);
+    }
+    strip_latch();
+    tone_sample();
+}
+
+// ---- The line
+
+static avr_cycle_count_t deliver_byte(avr_t *avr, avr_cycle_count_t when, void *param) {
+    (void)param;
+    if (chip.receive_size == 0) {
+        chip.receiving = false;
+        return 0;
+    }
+    uint8_t byte = chip.received[chip.receive_head];
+    chip.receive_head = (chip.receive_head + 1) % RECEIVE_MAX;
+    chip.receive_size--;
+    const uart_fifo_t *fifo = &chip.uart->input;
+    unsigned waiting = (unsigned)(fifo->write - fifo->read) % uart_fifo_fifo_size;
+    if (waiting >= 3) {
+        chip.lost_bytes++;
+        avr->data[REG_UCSR0A] |= (uint8_t)(1u << BIT_DOR0);
+        cue_sim_event(&chip.sim, now_us(), "\"uart_lost\":%lu", chip.lost_bytes);
+    } else {
+        avr->data[REG_UCSR0A] &= (uint8_t) ~(1u << BIT_DOR0);
+        avr_raise_irq(chip.uart_in, byte);
+    }
+    return when + chip.uart->cycles_per_byte;
+}
+
+static void receive(void) {
+    uint8_t bytes[256];
+    size_t room = RECEIVE_MAX - chip.receive_size;
+    size_t size =
+        cue_sim_read(&chip.sim, now_us(), bytes, room < sizeof bytes ? room : sizeof bytes);
+    for (size_t at = 0; at < size; at++) {
+        chip.received[(chip.receive_head + chip.receive_size) % RECEIVE_MAX] = bytes[at];
+        chip.receive_size++;
+    }
+    if (chip.receive_size > 0 && !chip.receiving) {
+        chip.receiving = true;
+        avr_cycle_timer_register(chip.avr, chip.uart->cycles_per_byte, deliver_byte, NULL);
+    }
+}
+
+static void on_transmit(struct avr_irq_t *irq, uint32_t value, void *param) {
+    (void)irq;
+    (void)param;
+    uint8_t byte = (uint8_t)value;
+    cue_sim_write(&chip.sim, now_us(), &byte, 1);
+}
+
+// ---- Reset, hang, buttons
+
+static void on_reset(avr_t *avr) {
+    cue_sim_event(&chip.sim, now_us(), "\"reset\":\"%s\"",
+                  chip.reset_why != NULL ? chip.reset_why : "watchdog");
+    for (size_t port = 0; port < 3; port++) {
+        report_port(port, 0, 0);
+    }
+    chip.receive_size = 0;
+    chip.receiving = false;
+    chip.press_lost = true;
+    memset(&chip.strip, 0, sizeof chip.strip);
+    chip.tone.high = false;
+    if (chip.core_reset != NULL) {
+        chip.core_reset(avr);
+    }
+}
+
+static void reset(const char *why, bool power) {
+    chip.reset_why = why;
+    avr_reset(chip.avr);
+    chip.reset_why = NULL;
+    // Without a cause a bootloader does not wait for its programmer.
+    avr_regbit_set(chip.avr, power ? chip.avr->reset_flags.porf : chip.avr->reset_flags.extrf);
+}
+
+static void press(bool pressed) {
+    avr_irq_t *pin = avr_io_getirq(chip.avr, AVR_IOCTL_IOPORT_GETIRQ('D'), CUE_PIN_BUTTON);
+    chip.pressed = pressed;
+    chip.press_lost = false;
+    // The library ignores a level that it thinks is there already, also when a reset has cleared
+    // it.
+    avr_raise_irq(pin, pressed ? 1 : 0);
+    avr_raise_irq(pin, pressed ? 0 : 1);
+}
+
+static void hang(bool interrupts_off) {
+    chip.avr->flash[HANG_AT] = 0xFF; // rjmp to itself
+    chip.avr->flash[HANG_AT + 1] = 0xCF;
+    chip.avr->pc = HANG_AT;
+    chip.avr->state = cpu_Running;
+    if (interrupts_off) {
+        chip.avr->sreg[S_I] = 0;
+    }
+    cue_sim_event(&chip.sim, now_us(), "\"hang\":true");
+}
+
+// The longest stretch of memory that still holds the paint of power-on: what neither variables nor
+// the stack ever touched.
+static void report_memory(void) {
+    unsigned longest = 0, run = 0;
+    for (unsigned at = chip.avr->ioend + 1u; at <= chip.avr->ramend; at++) {
+        run = chip.avr->data[at] == PAINT ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    cue_sim_event(&chip.sim, now_us(), "\"ram_untouched\":%u", longest);
+}
+
+static void control(void *context, const char *line) {
+    (void)context;
+    if (strncmp(line, "button ", 7) == 0) {
+        press(line[7] == '1');
+        cue_sim_event(&chip.sim, now_us(), "\"button\":%d", chip.pressed ? 1 : 0);
+    } else if (strcmp(line, "hang") == 0) {
+        hang(false);
+    } else if (strcmp(line, "hang-cli") == 0) {
+        hang(true);
+    } else if (strcmp(line, "reset") == 0) {
+        reset("pin", false);
+    } else if (strcmp(line, "memory") == 0) {
+        report_memory();
+    } else if (line[0] != 0) {
+        fprintf(stderr, "simulator: unknown control line: %s\n", line);
+    }
+}
+
+// ---- Memories
+
+static void die(const char *what) {
+    fprintf(stderr, "simulator: %s\n", what);
+    exit(1);
+}
+
+// Reads Intel HEX into the flash; returns the lowest address. (The library's reader mishandles
+// type 3.)
+static unsigned load_hex(const char *path) {
+    FILE *file = fopen(path, "re");
+    char line[600];
+    unsigned lowest = FLASH_SIZE;
+    if (file == NULL) {
+        die("cannot open the HEX file");
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned size, address, type, byte;
+        if (sscanf(line, ":%2x%4x%2x", &size, &address, &type) != 3 ||
+            strlen(line) < 11 + 2 * (size_t)size) {
+            die("bad HEX file");
+        }
+        for (unsigned at = 0; type == 0 && at < size; at++) {
+            if (address + at >= FLASH_ROOM || sscanf(line + 9 + 2 * at, "%2x", &byte) != 1) {
+                die("bad HEX record");
+            }
+            chip.avr->flash[address + at] = (uint8_t)byte;
+        }
+        lowest = type == 0 && address < lowest ? address : lowest;
+    }
+    fclose(file);
+    return lowest;
+}
+
+static uint8_t *eeprom_bytes(void) {
+    avr_eeprom_desc_t all = {.ee = NULL, .offset = 0, .size = 0};
+    // The call answers -1 also when it works; without a buffer it hands out its own.
+    (void)avr_ioctl(chip.avr, AVR_IOCTL_EEPROM_GET, &all);
+    if (all.ee == NULL) {
+        die("no EEPROM");
+    }
+    return all.ee;
+}
+
+static void save_memories(void) {
+    chip.saved = chip.avr->cycle;
+    const uint8_t *eeprom = eeprom_bytes();
+    if (memcmp(chip.eeprom, eeprom, EEPROM_SIZE) != 0) {
+        memcpy(chip.eeprom, eeprom, EEPROM_SIZE);
+        cue_sim_save(chip.sim.options.eeprom, chip.eeprom, EEPROM_SIZE);
+    }
+    if (chip.sim.options.flash != NULL && memcmp(chip.flash, chip.avr->flash, FLASH_SIZE) != 0) {
+        memcpy(chip.flash, chip.avr->flash, FLASH_SIZE);
+        cue_sim_save(chip.sim.options.flash, chip.flash, FLASH_SIZE);
+    }
+}
+
+static void load_memories(void) {
+    const cue_sim_options_t *options = &chip.sim.options;
+    unsigned base = 0;
+    chip.avr->flash = realloc(chip.avr->flash, FLASH_ROOM);
+    if (chip.avr->flash == NULL) {
+        die("no memory");
+    }
+    memset(chip.avr->flash, 0xFF, FLASH_ROOM);
+    size_t kept = cue_sim_load(options->flash, chip.avr->flash, FLASH_SIZE);
+    if (kept == 0 && options->firmware != NULL) {
+        load_hex(options->firmware);
+    }
+    if (options->bootloader != NULL) {
+        base = load_hex(options->bootloader);
+    }
+    if (kept == 0 && options->firmware == NULL && options->bootloader == NULL) {
+        die("nothing to run: --firmware, --bootloader or --flash");
+    }
+    chip.avr->codeend = FLASH_ROOM;
+    chip.avr->reset_pc = chip.avr->pc = base;
+
+    uint8_t *eeprom = eeprom_bytes();
+    memset(eeprom, 0xFF, EEPROM_SIZE);
+    (void)cue_sim_load(options->eeprom, eeprom, EEPROM_SIZE);
+    if (options->has_uid) {
+        cue_sim_put_uid(eeprom, options->uid);
+    }
+}
+
+// ---- The chip
+
+static void quiet_logger(avr_t *avr, const int level, const char *format, va_list values) {
+    (void)avr;
+    if (level == LOG_ERROR) {
+        vfprintf(stderr, format, values);
+    }
+}
+
+// The stock one sleeps by itself; pacing is ours.
+static void no_sleep(avr_t *avr, avr_cycle_count_t cycles) {
+    (void)avr;
+    (void)cycles;
+}
+
+static void find_uart(void) {
+    for (avr_io_t *io = chip.avr->io_port; io != NULL; io = io->next) {
+        if (strcmp(io->kind, "uart") == 0) {
+            chip.uart = (avr_uart_t *)io;
+        }
+    }
+    if (chip.uart == NULL) {
+        die("no uart");
+    }
+    uint32_t flags = 0; // neither prints nor sleeps
+    avr_ioctl(chip.avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
+    chip.uart_in = avr_io_getirq(chip.avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_INPUT);
+    avr_irq_register_notify(avr_io_getirq(chip.avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT),
+                            on_transmit, NULL);
+}
+
+static avr_cycle_count_t store_done(avr_t *avr, avr_cycle_count_t when, void *param) {
+    (void)when;
+    (void)param;
+    avr->data[REG_EECR] &= (uint8_t) ~(1u << BIT_EEPE);
+    return 0;
+}
+
+// Called after the library has carried the write out at once.
+static void on_store_control(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param) {
+    (void)param;
+    if ((value & (1u << BIT_EEPE)) != 0) {
+        avr->data[address] |= (uint8_t)(1u << BIT_EEPE);
+        avr_cycle_timer_register(avr, STORE_CYCLES, store_done, NULL);
+    }
+}
+
+static void build_chip(void) {
+    avr_global_logger_set(quiet_logger);
+    chip.avr = avr_make_mcu_by_name("atmega328p");
+    if (chip.avr == NULL || avr_init(chip.avr) != 0) {
+        die("no atmega328p");
+    }
+    chip.avr->frequency = 1000000u * CYCLES_PER_US;
+    chip.avr->sleep = no_sleep;
+    chip.core_reset = chip.avr->reset;
+    chip.avr->reset = on_reset;
+    find_uart();
+    for (size_t port = 0; port < 3; port++) {
+        uint32_t name = AVR_IOCTL_IOPORT_GETIRQ("BCD"[port]);
+        avr_irq_register_notify(avr_io_getirq(chip.avr, name, IOPORT_IRQ_REG_PORT), on_port,
+                                (void *)(uintptr_t)port);
+        avr_irq_register_notify(avr_io_getirq(chip.avr, name, IOPORT_IRQ_DIRECTION_ALL),
+                                on_direction, (void *)(uintptr_t)port);
+    }
+    avr_register_io_write(chip.avr, REG_EECR, on_store_control, NULL);
+    load_memories();
+    press(false);
+}
+
+static void run_slice(void) {
+    avr_cycle_count_t end = chip.avr->cycle + SLICE_CYCLES;
+    // A reset sets both back.
+    avr_extint_set_strict_lvl_trig(chip.avr, 0, 0);
+    avr_extint_set_strict_lvl_trig(chip.avr, 1, 0);
+    chip.avr->run_cycle_limit = 64;
+    if (chip.press_lost) {
+        press(chip.pressed);
+    }
+    while (chip.avr->cycle < end) {
+        int state = avr_run(chip.avr);
+        if (state == cpu_Crashed || state == cpu_Done) {
+            die("the chip crashed");
+        }
+    }
+}
+
+int main(int count, char **arguments) {
+    cue_sim_start(
+        &chip.sim, count, arguments,
+        "usage: cuelight-board-avr --firmware HEX [--bootloader HEX] [--flash FILE]\n"
+        "       [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--uid 16 HEX DIGITS]\n"
+        "       [--control FIFO] [--raw]\n"
+        "Control lines on stdin: button 0|1, hang, hang-cli, reset, memory. Ends when stdin "
+        "closes.\n");
+    build_chip();
+    memset(chip.avr->data + chip.avr->ioend + 1, PAINT, chip.avr->ramend - chip.avr->ioend);
+    reset("power", true);
+    uint64_t base_ns = cue_sim_now_ns();
+    avr_cycle_count_t base_cycle = chip.avr->cycle;
+    while (cue_sim_running()) {
+        if (cue_sim_poll_opened(&chip.sim)) {
+            reset("open", false); // the DTR line
+        }
+        receive();
+        run_slice();
+        sample_timers();
+        cue_sim_poll_control(&chip.sim, control, NULL);
+        if (chip.avr->cycle - chip.saved > SAVE_PERIOD_CYCLES) {
+            save_memories();
+        }
+        cue_sim_flush_events(&chip.sim);
+
+        uint64_t simulated_ns = base_ns + (chip.avr->cycle - base_cycle) * (1000u / CYCLES_PER_US) +
+                                (chip.avr->cycle - base_cycle) / 2; // 62.5 ns a cycle
+        uint64_t wall_ns = cue_sim_now_ns();
+        if (simulated_ns > wall_ns) {
+            cue_sim_wait(&chip.sim, simulated_ns - wall_ns);
+        } else if (wall_ns - simulated_ns > LAG_MAX_NS) {
+            base_ns = wall_ns;
+            base_cycle = chip.avr->cycle;
+        }
+    }
+    save_memories();
+    cue_sim_finish(&chip.sim);
+    return 0;
+}

@@ -1,0 +1,317 @@
+"""A host for boards on a pty: EP/1 as docs/link.md has it, written apart from the C code so that the two check each other.
+
+Standard library only. Used by the board tests and by tools that make golden files.
+"""
+import json
+import os
+import select
+import struct
+import subprocess
+import tempfile
+import termios
+import time
+import tty
+import zlib
+from pathlib import Path
+
+HELLO_REQUEST, MANIFEST_READ, ARM, DISARM, BEAT, COMMAND, ESTOP, ESTOP_CLEAR, COUNTERS_READ, IDENTITY_WRITE = range(1, 11)
+ACK, HELLO, MANIFEST_CHUNK, COUNTERS, NAK, EVENT = 0x80, 0x81, 0x82, 0x89, 0x8F, 0xA0
+SET, PULSE, TARGET, DRIVE, TONE, FILL, OFF = range(1, 8)
+REASONS = ["", "unknown_type", "bad_length", "not_armed", "estopped", "bad_channel", "bad_operation", "out_of_range",
+           "busy", "wrong_nonce", "not_blank"]
+SAFE, ARMED, ESTOPPED = 0, 1, 2
+
+
+def crc16(data):
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ 0x8408 if crc & 1 else crc >> 1
+    return crc
+
+
+def cobs(data):
+    blocks = data.split(b"\0")
+    assert all(len(block) < 254 for block in blocks)
+    return b"".join(bytes([len(block) + 1]) + block for block in blocks)
+
+
+def uncobs(data):
+    blocks = []
+    while data:
+        code = data[0]
+        if code == 0 or code > len(data):
+            return None
+        blocks.append(data[1:code])
+        data = data[code:]
+    return b"\0".join(blocks)
+
+
+def encode(kind, seq, payload=b""):
+    body = bytes([kind, seq]) + payload
+    return b"\0" + cobs(body + struct.pack("<H", crc16(body))) + b"\0"
+
+
+def decode(stretch):
+    """A frame (type, seq, payload) from the bytes between two 00, or None."""
+    body = uncobs(stretch)
+    if body is None or not 4 <= len(body) <= 48 or crc16(body[:-2]) != struct.unpack("<H", body[-2:])[0]:
+        return None
+    return body[0], body[1], body[2:-2]
+
+
+class Refused(Exception):
+    def __init__(self, reason, state, remaining_ms):
+        super().__init__(REASONS[reason])
+        self.reason, self.state, self.remaining_ms = REASONS[reason], state, remaining_ms
+
+
+class Board:
+    """A running simulator and the host's end of its line."""
+
+    def __init__(self, program, *flags, eeprom=None):
+        self.folder = tempfile.TemporaryDirectory(prefix="cuelight-board-")
+        root = Path(self.folder.name)
+        self.link, self.log_path = root / "tty", root / "events"
+        self.eeprom = Path(eeprom) if eeprom else root / "eeprom"
+        self.process = subprocess.Popen(
+            [str(program), "--pty-link", str(self.link), "--events", str(self.log_path), "--eeprom", str(self.eeprom),
+             *map(str, flags)], stdin=subprocess.PIPE, text=True)
+        self.log, self.log_offset = [], 0
+        self.port, self.buffer, self.frames = None, b"", []
+        self.seq, self.events, self.round_trips = 0, [], []
+        self.nonce = None
+        self.loses = None  # a predicate: whether the next frame of the board is lost
+        self.beat_at = None
+        self.wait_log(lambda entry: "ready" in entry, 10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+        self.process.stdin.close()
+        try:
+            self.code = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            self.folder.cleanup()
+
+    # ---- The simulator's side
+
+    def control(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def read_log(self):
+        if not self.log_path.exists():
+            return self.log
+        with open(self.log_path) as file:
+            file.seek(self.log_offset)
+            while True:
+                line = file.readline()
+                if not line.endswith("\n"):
+                    break
+                self.log_offset = file.tell()
+                self.log.append(json.loads(line))
+        return self.log
+
+    def wait_log(self, matches, timeout, start=0):
+        """The first entry from `start` on that matches; waits for it in wall-clock time while it serves the line."""
+        deadline = time.monotonic() + timeout
+        while True:
+            entries = self.read_log()
+            for entry in entries[start:]:
+                if matches(entry):
+                    return entry
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not seen within {timeout} s; last entries: {entries[-5:]}")
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the simulator ended with {self.process.returncode}")
+            self.serve(0.005)
+
+    def edges(self, pin, start=0):
+        return [entry for entry in self.read_log()[start:] if entry.get("pin") == pin]
+
+    def mark(self):
+        return len(self.read_log())
+
+    def simulated_us(self):
+        return self.read_log()[-1]["t_us"]
+
+    # ---- The host's side
+
+    def open(self, hello=True):
+        start = self.mark()
+        self.port = os.open(self.link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(self.port, termios.TCSANOW)
+        self.buffer, self.frames = b"", []
+        self.wait_log(lambda entry: entry.get("reset") == "open", 5, start)
+        if hello:
+            kind, _, payload = self.wait_frame(lambda frame: frame[0] == HELLO, 5)
+            self.take_hello(payload)
+        return self
+
+    def close(self):
+        if self.port is not None:
+            os.close(self.port)
+            self.port = None
+
+    def take_hello(self, payload):
+        names = ("protocol", "nonce", "manifest_crc32", "manifest_size", "build", "uid", "reset_cause", "state",
+                 "major", "minor", "patch")
+        self.hello = dict(zip(names, struct.unpack("<BIIHI8sBBBBB", payload[:28])))
+        self.nonce = self.hello["nonce"]
+        return self.hello
+
+    def serve(self, seconds):
+        """Reads what comes for so long, and beats when that was asked for."""
+        deadline = time.monotonic() + seconds
+        while True:
+            now = time.monotonic()
+            if self.beat_at is not None and now >= self.beat_at:
+                self.beat_at = now + 0.2
+                self.send(BEAT)
+            left = deadline - now
+            if self.beat_at is not None:
+                left = min(left, self.beat_at - now)
+            if self.port is None:
+                time.sleep(max(0, min(left, deadline - now)))  # nothing to wait for but time itself
+            elif select.select([self.port], [], [], max(0, left))[0]:
+                self.take(os.read(self.port, 4096))
+                return
+            if time.monotonic() >= deadline:
+                return
+
+    def rest(self, seconds):
+        """Serves the line for so long; for times in which nothing happens that could be awaited."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.serve(left)
+
+    def take(self, data):
+        *stretches, self.buffer = (self.buffer + data).split(b"\0")
+        for stretch in stretches:
+            if not stretch:
+                continue
+            frame = decode(stretch)
+            assert frame is not None, f"the board sent a broken frame: {stretch.hex()}"
+            if self.loses is not None and self.loses():
+                continue
+            if frame[0] == EVENT:
+                kind, channel, value, uptime = struct.unpack("<BBhI", frame[2][:8])
+                self.events.append((kind, channel, value, uptime))
+            self.frames.append(frame)
+
+    def wait_frame(self, matches, timeout):
+        deadline = time.monotonic() + timeout
+        while True:
+            for index, frame in enumerate(self.frames):
+                if matches(frame):
+                    return self.frames.pop(index)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("no answer")
+            self.serve(min(left, 0.05))
+
+    def wait_event(self, event, timeout=2):
+        deadline = time.monotonic() + timeout
+        while event not in [seen[:3] for seen in self.events]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no event {event}, only {self.events}")
+            self.serve(0.05)
+
+    def send(self, kind, payload=b"", seq=None):
+        if seq is None:
+            self.seq = (self.seq + 1) % 256
+            seq = self.seq
+        os.write(self.port, encode(kind, seq, payload))
+        return seq
+
+    def request(self, kind, payload=b"", timeout=0.25, tries=8, corrupt=None):
+        """Stop-and-wait with resends of the identical frame. Returns (type, payload)."""
+        seq = self.seq = (self.seq + 1) % 256  # a beat may move self.seq on while we wait
+        wire = encode(kind, seq, payload)
+        self.frames = [frame for frame in self.frames if frame[0] in (EVENT, HELLO)]
+        for attempt in range(tries):
+            sent = corrupt(wire) if corrupt else wire
+            began = time.monotonic()
+            os.write(self.port, sent)
+            try:
+                answer = self.wait_frame(lambda frame: frame[1] == seq and frame[0] != EVENT, timeout)
+            except TimeoutError:
+                continue
+            if attempt == 0 and corrupt is None:
+                self.round_trips.append(time.monotonic() - began)
+            if answer[0] == NAK:
+                raise Refused(*struct.unpack("<BBH", answer[2][:4]))
+            return answer[0], answer[2]
+        raise TimeoutError(f"no answer to request {kind} in {tries} tries")
+
+    def ack(self, kind, payload=b"", **options):
+        answer, body = self.request(kind, payload, **options)
+        assert answer == ACK, hex(answer)
+        return struct.unpack("<BH", body[:3])
+
+    def arm(self, beat=True):
+        state = self.ack(ARM, struct.pack("<I", self.nonce))
+        if beat:
+            self.beat_at = time.monotonic() + 0.2
+        return state
+
+    def command(self, channel, operation, arguments=b"", **options):
+        return self.ack(COMMAND, bytes([channel, operation]) + arguments, **options)
+
+    def when_free(self, attempt, times=50):
+        """Repeats `attempt`, each time as a new command, while the channel is busy.
+
+        On a computer so loaded that this process was not run for 500 ms the board has rightly disarmed: then it arms anew.
+        """
+        for _ in range(times):
+            try:
+                return attempt()
+            except Refused as refusal:
+                if refusal.reason == "not_armed" and refusal.state & 4:
+                    print("    (this process stood still for 500 ms; the board disarmed)")
+                    self.arm(beat=False)
+                elif refusal.reason != "busy":
+                    raise
+                self.rest(max(refusal.remaining_ms, 1) / 1000)
+        raise TimeoutError("busy for ever")
+
+    def pulse(self, channel, duration_ms, **options):
+        return self.command(channel, PULSE, struct.pack("<H", duration_ms), **options)
+
+    def set(self, channel, on, duration_ms=0):
+        return self.command(channel, SET, struct.pack("<BH", on, duration_ms))
+
+    def target(self, channel, angle_cdeg, hold_ms=0):
+        return self.command(channel, TARGET, struct.pack("<HH", angle_cdeg, hold_ms))
+
+    def drive(self, channel, speed_permille, duration_ms=0):
+        return self.command(channel, DRIVE, struct.pack("<hH", speed_permille, duration_ms))
+
+    def tone(self, channel, frequency_hz, duration_ms=0):
+        return self.command(channel, TONE, struct.pack("<HH", frequency_hz, duration_ms))
+
+    def fill(self, channel, rgb, first, count, duration_ms=0):
+        return self.command(channel, FILL, rgb + struct.pack("<BBH", first, count, duration_ms))
+
+    def counters(self):
+        _, body = self.request(COUNTERS_READ)
+        names = ("crc_errors framing_errors overruns ring_overflows duplicates naks transmit_drops link_losses "
+                 "max_on_cuts executed loop_max_us reset_cause uptime_ms boots").split()
+        return dict(zip(names, struct.unpack("<9HIHBII", body[:33])))
+
+    def manifest(self):
+        text = b""
+        while len(text) < self.hello["manifest_size"]:
+            _, body = self.request(MANIFEST_READ, struct.pack("<H", len(text)))
+            assert struct.unpack("<H", body[:2])[0] == len(text)
+            assert len(body) > 2
+            text += body[2:]
+        assert zlib.crc32(text) == self.hello["manifest_crc32"]
+        return json.loads(text)

@@ -1,0 +1,52 @@
+// A board in memory with a clock that tests move, and a judge that watches every output: nothing
+// goes on while the board is not armed, no longer than max_on_ms, no sooner than min_pause_ms.
+#ifndef CUE_FAKE_BOARD_H
+#define CUE_FAKE_BOARD_H
+
+#include "cue_board_table.h" // the host board's channels
+#include "cue_device.h"      // what is tested
+
+enum { FAKE_WIRE_SIZE = 65536, RELAY1 = 0, RELAY2, LAMP, SERVO, MOTOR, BUZZER, STRIP, BUTTON };
+
+typedef struct {
+    cue_board_t board;
+    cue_device_t device;
+    uint64_t time_us;
+    uint8_t store[CUE_STORE_SIZE];
+    unsigned store_writes;
+    uint8_t pixels[3 * CUE_PIXEL_COUNT];
+    uint8_t shown[3 * CUE_PIXEL_COUNT]; // what the strip shows
+    bool pressed;
+    bool line_full; // uart_write refuses
+    cue_uart_errors_t errors;
+
+    uint8_t input[FAKE_WIRE_SIZE];
+    size_t input_read, input_size;
+    uint8_t output[FAKE_WIRE_SIZE];
+    size_t output_size;
+
+    // Per channel: what is driven (0 off), how often it went from off to on, and when.
+    int32_t driven[CUE_CHANNEL_COUNT];
+    unsigned on_edges[CUE_CHANNEL_COUNT];
+    uint64_t on_us[CUE_CHANNEL_COUNT];
+    uint64_t fresh_us[CUE_CHANNEL_COUNT]; // the last write while on
+    uint64_t off_us[CUE_CHANNEL_COUNT];
+    const char *violation; // what the judge saw first
+} fake_t;
+
+// A blank store, at `time_us` since power-on; not started.
+void fake_init(fake_t *fake, uint64_t time_us);
+
+// Starts the device, as a reset does.
+void fake_boot(fake_t *fake, uint8_t reset_cause, uint16_t entropy);
+
+// One pass now.
+void fake_step(fake_t *fake);
+
+// Passes every 500 us for so long.
+void fake_run(fake_t *fake, uint32_t time_ms);
+
+// Puts bytes on the line without a pass.
+void fake_put(fake_t *fake, const uint8_t *bytes, size_t size);
+
+#endif

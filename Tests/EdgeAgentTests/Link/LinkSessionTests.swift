@@ -1,0 +1,203 @@
+import Hardware
+import SharedModels
+import Testing
+
+@testable import Agent
+
+/// The host's side of the link in front of the real firmware core.
+@Suite("Link session")
+struct LinkSessionTests {
+    private func ready(seed: Int = 1) -> Bench {
+        let bench = Bench(seed: seed)
+        #expect(bench.run(3000) { bench.link.state.mode == .armed })
+        return bench
+    }
+
+    @Test("a board is greeted, its manifest read and checked, and it is armed")
+    func identify() throws {
+        let bench = ready()
+        let identity = try #require(bench.identity)
+        #expect(identity.uid == BoardUID(value: 0xABC))
+        #expect(identity.manifest.channels.map(\.name) == ["relay1", "relay2", "servo", "strip"])
+        #expect(bench.board.edges.isEmpty)
+    }
+
+    @Test("a manifest that is known by its CRC is not read again")
+    func manifestCache() {
+        let bench = ready()
+        bench.isCut = true
+        bench.run(2000) { bench.sessions > 1 }
+        bench.isCut = false
+        let before = bench.link.statistics.sent
+        #expect(bench.run(3000) { bench.link.state.mode == .armed })
+        #expect(bench.link.statistics.sent - before <= 4)
+    }
+
+    @Test("a blank board is given an identity, which it keeps")
+    func identity() throws {
+        let bench = Bench(seed: 2, uid: nil)
+        #expect(bench.run(3000) { bench.link.state.mode == .armed })
+        #expect(bench.identity?.uid == BoardUID(value: 0x1234_5678_9ABC_DEF0))
+        bench.reboot()
+        #expect(bench.run(6000) { bench.sessions > 1 || bench.link.phase == .greeting })
+        #expect(bench.run(3000) { bench.link.state.mode == .armed })
+        #expect(bench.identity?.uid == BoardUID(value: 0x1234_5678_9ABC_DEF0))
+    }
+
+    @Test("an idle board is kept armed by beats alone")
+    func beats() {
+        let bench = ready()
+        bench.run(30_000)
+        #expect(bench.sessions == 1)
+        #expect(bench.link.state.mode == .armed)
+        #expect(!bench.link.state.isLinkLost)
+        #expect(bench.link.statistics.retries == 0)
+        // Five a second, and a reading of the counters every ten seconds.
+        #expect((140...175).contains(bench.link.statistics.sent))
+        #expect(bench.link.counters?.linkLosses == 0)
+    }
+
+    @Test("a command is executed once, and told as executed")
+    func command() {
+        let bench = ready()
+        bench.submit(.pulse(durationMilliseconds: 100), on: "relay1")
+        bench.run(500)
+        #expect(bench.outcomes(.executed) == 1)
+        #expect(bench.board.edges.map(\.isOn) == [true, false])
+        let on = bench.board.edges[1].milliseconds - bench.board.edges[0].milliseconds
+        #expect((99...101).contains(on))
+    }
+
+    @Test("nothing is sent while a quiet command is executed")
+    func quiet() throws {
+        let bench = ready()
+        let red = try #require(RGB("#ff0000"))
+        bench.run(150)
+        bench.isCut = true
+        bench.submit(.fill(color: red, first: 0, count: 0, durationMilliseconds: 0), on: "strip")
+        let before = bench.actions.count
+        bench.run(100)
+        #expect(bench.actions.count == before, "the answer is awaited in silence")
+        bench.isCut = false
+        bench.run(300) { bench.outcomes(.executed) == 1 }
+        #expect(bench.outcomes(.executed) == 1)
+        #expect(bench.board.shows.last?.count == 24)
+    }
+
+    @Test("the E-stop does not wait for what is in flight, and latches until it is released")
+    func emergencyStop() {
+        let bench = ready()
+        bench.submit(.pulse(durationMilliseconds: 5000), on: "relay1")
+        bench.run(50)
+        bench.submit(.pulse(durationMilliseconds: 100), on: "relay2")
+        bench.isCut = true
+        bench.stop(true)
+        bench.isCut = false
+        #expect(bench.run(500) { bench.link.state.mode == .estopped })
+        #expect(bench.board.edges.last { $0.channel == 0 }?.isOn == false)
+        bench.submit(.pulse(durationMilliseconds: 100), on: "relay1")
+        #expect(bench.ended.last?.reason == .estopped)
+        bench.run(2000)
+        #expect(bench.link.state.mode == .estopped)
+        bench.stop(false)
+        #expect(bench.run(500) { bench.link.state.mode == .armed })
+    }
+
+    @Test("a board that reboots loses what was in flight and is armed again")
+    func reboot() {
+        let bench = ready()
+        bench.run(100)
+        bench.isCut = true
+        bench.submit(.pulse(durationMilliseconds: 100), on: "relay1")
+        bench.submit(.set(on: true, durationMilliseconds: 100), on: "relay2")
+        bench.reboot()
+        bench.isCut = false
+        #expect(bench.run(5000) { bench.link.state.mode == .armed && !bench.ended.isEmpty })
+        bench.run(1000)
+        // Motion that may have been done is not repeated; the state that was wanted is set.
+        #expect(bench.ended.first?.status == .failed)
+        #expect(bench.ended.first?.reason == .rebooted)
+        #expect(bench.outcomes(.executed) == 1)
+        #expect(bench.board.risings(1) == 1)
+    }
+
+    @Test("a silent board is given up after five sendings, and the port may be opened again")
+    func silence() {
+        let bench = ready()
+        bench.isCut = true
+        let start = bench.milliseconds
+        #expect(bench.run(3000) { bench.sessions == 2 })
+        #expect(bench.milliseconds - start <= 200 + 50 + 75 + 113 + 169 + 254 + 20)
+        #expect(bench.session?.condition == .offline)
+    }
+
+    @Test("a board that keeps booting is put out of use and told so")
+    func bootLoop() {
+        let bench = ready()
+        for _ in 0..<3 {
+            bench.reboot()
+            bench.run(1500) { bench.link.phase == .ready }
+            bench.run(20)
+        }
+        #expect(bench.session?.isQuarantined == true)
+        #expect(bench.session?.fault == "boot_loop")
+        bench.submit(.pulse(durationMilliseconds: 10), on: "relay1")
+        #expect(bench.ended.last?.reason == .quarantined)
+        bench.run(1000)
+        #expect(bench.link.state.mode == .safe)
+    }
+
+    @Test("a busy channel is tried again when it says it is free, within the deadline")
+    func busy() {
+        let bench = ready()
+        bench.submit(.set(on: true, durationMilliseconds: 0), on: "relay2")
+        bench.run(50)
+        // The board holds the relay for ten seconds at most.
+        bench.submit(
+            .pulse(durationMilliseconds: 50), on: "relay2", lifetimeMilliseconds: 5000)
+        bench.run(100)
+        #expect(bench.ended.last?.reason == .busy)
+        bench.submit(
+            .pulse(durationMilliseconds: 50), on: "relay2", lifetimeMilliseconds: 20_000)
+        bench.run(11_000)
+        #expect(bench.outcomes(.executed) == 2)
+        #expect(bench.board.risings(1) == 2)
+    }
+
+    @Test("a manifest with a wrong check is read three times and then refused")
+    func damagedManifest() {
+        var session = LinkSession(
+            at: 0, wish: .armed, newUID: BoardUID(value: 5), knownManifests: [:], firstSequence: 0)
+        var actions = session.open(at: 0)
+        var reads = 0
+        for step in 1...30 {
+            let sent = actions.compactMap { action in
+                if case .send(let bytes, _) = action { bytes } else { nil }
+            }
+            actions = []
+            for bytes in sent {
+                var decoder = FrameDecoder()
+                decoder.feed(bytes) { finding in
+                    guard case .frame(let frame) = finding else { return }
+                    actions += session.receive(
+                        answer(frame, &reads).wire ?? [], at: Int64(step) * 1_000_000)
+                }
+            }
+        }
+        #expect(session.phase == .down)
+        #expect(reads == 3)
+    }
+
+    /// A board whose manifest has the size 10 and never the check that it promised.
+    private func answer(_ frame: Frame, _ reads: inout Int) -> Frame {
+        if frame.type == 0x01 {
+            let payload: [UInt8] =
+                [1, 1, 0, 0, 0, 9, 9, 9, 9, 10, 0, 0, 0, 0, 0] + [0, 0, 0, 0, 0, 0, 0, 7]
+                + [1, 0, 0, 1, 0]
+            return Frame(type: 0x81, sequence: frame.sequence, payload: payload)
+        }
+        reads += 1
+        let payload: [UInt8] = [0, 0] + [UInt8](repeating: 65, count: 10)
+        return Frame(type: 0x82, sequence: frame.sequence, payload: payload)
+    }
+}
