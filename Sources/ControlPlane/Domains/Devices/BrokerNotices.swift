@@ -64,7 +64,13 @@ final class BrokerNotices: Worker {
                 do { try await pay(next) } catch {
                     if error == .stopped { return }
                     log.warning("the broker did not take a notice", ["reason": .string("\(error)")])
-                    owe { next.isRevocation ? _ = $0.revocations.insert(next.id) : _ = $0.stops.insert(next.id) }
+                    owe { debts in
+                        if next.isRevocation {
+                            debts.revocations.insert(next.id)
+                        } else {
+                            debts.stops.insert(next.id)
+                        }
+                    }
                     // Cancellation cuts the pause short, and ends the loop.
                     try? await Task.sleep(for: Limits.retryDelay)
                 }
