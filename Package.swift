@@ -160,7 +160,6 @@ let wholes: [Target] = [
         dependencies: ["CLinux", "Platform", "Postgres", "Schema", "MQTT", "SharedModels"],
         path: "Tests/Support", swiftSettings: strict),
     tests("TidyTests", at: "TidyTests", uses: []),
-    tests("SystemTests", at: "SystemTests", uses: ["Platform", "SharedModels"]),
     executable(
         "cuelight-bench", at: "Bench",
         uses: [

@@ -21,6 +21,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / ".build"
+# Which build of the programs is run.
+PROGRAMS = BUILD / os.environ.get("CUELIGHT_CONFIGURATION", "release")
 PR_SET_PDEATHSIG = 1
 
 
@@ -177,7 +179,7 @@ class Stage:
         self.start(
             "cuelight",
             [
-                BUILD / "release" / "cuelight",
+                PROGRAMS / "cuelight",
                 "up",
                 "--data", self.folder / "data",
                 "--listen", f"127.0.0.1:{self.http_port}",
@@ -232,7 +234,7 @@ class Stage:
 
     def agent_command(self, *arguments):
         return [
-            BUILD / "release" / "cuelight-agent",
+            PROGRAMS / "cuelight-agent",
             *arguments,
             "--state-dir", self.agent_folder,
         ]  # fmt: skip
@@ -272,7 +274,9 @@ class Stage:
                 continue
             process.send_signal(signal.SIGTERM)
             try:
-                if process.wait(timeout=15) not in (0, -signal.SIGTERM):
+                # The simulators are ended by the signal itself.
+                clean = (0, -signal.SIGTERM) if name == "board" else (0,)
+                if process.wait(timeout=40) not in clean:
                     complaints.append(f"{name} ended with {process.returncode}")
             except subprocess.TimeoutExpired:
                 process.kill()

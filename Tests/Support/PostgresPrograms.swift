@@ -9,6 +9,17 @@ struct PostgresPrograms: Sendable {
     /// The server refuses to run as root; it then gets the rights of `nobody`.
     static let user: UInt32? = getuid() == 0 ? 65534 : nil
 
+    /// Where clusters live. In memory a new database takes a fifth of the time, if there is room
+    /// for some hundreds of them.
+    static let parent: String = {
+        let memory = "/dev/shm"
+        var status = statvfs()
+        guard access(memory, W_OK) == 0, statvfs(memory, &status) == 0,
+            UInt64(status.f_bavail) * UInt64(status.f_frsize) >= 4 << 30
+        else { return "/tmp" }
+        return memory
+    }()
+
     func path(_ program: String) -> String { "\(folder)/\(program)" }
 
     /// Debian keeps them by version outside PATH; others have them there.
@@ -58,10 +69,11 @@ struct PostgresPrograms: Sendable {
     /// The folder of a cluster that was initialised and never started; made if there is none for
     /// this version, user and settings.
     func cluster() async throws -> String {
-        let version = folder.utf8.reduce(Self.settings.utf8.reduce(5381 as UInt64, Self.mix), Self.mix)
-        let base = "/tmp/cuelight-cluster-\(getuid())-\(String(version, radix: 36))"
+        let version = folder.utf8.reduce(
+            Self.settings.utf8.reduce(5381 as UInt64, Self.mix), Self.mix)
+        let base = "\(Self.parent)/cuelight-cluster-\(getuid())-\(String(version, radix: 36))"
         if try Self.isOurs(base) { return base + "/data" }
-        let fresh = try TestProcess.makeFolder("initdb")
+        let fresh = try TestProcess.makeFolder("initdb", under: Self.parent)
         if let user = Self.user { chown(fresh, user, user) }
         chmod(fresh, 0o700)
         try await run(

@@ -104,10 +104,9 @@ package final class TestPostgres: Sendable {
 
     /// A folder that only the server's user (and root) can enter.
     private static func makeFolder() throws -> String {
-        let path = try TestProcess.makeFolder("postgres")
+        let path = try TestProcess.makeFolder("postgres", under: PostgresPrograms.parent)
         if let user = PostgresPrograms.user { chown(path, user, user) }
         chmod(path, 0o700)
-        try Janitor.remove(atExit: path)
         return path
     }
 }

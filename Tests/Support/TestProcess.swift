@@ -74,13 +74,17 @@ package final class TestProcess: Sendable {
         }
     }
 
-    /// A new folder under the system's temporary one, open to the unprivileged user.
-    package static func makeFolder(_ name: String) throws -> String {
-        var template = Array("/tmp/cuelight-\(name)-XXXXXX".utf8CString)
+    /// A new folder under the system's temporary one, open to the unprivileged user. It is removed
+    /// when the test process has ended.
+    package static func makeFolder(
+        _ name: String, under parent: String = "/tmp"
+    ) throws -> String {
+        var template = Array("\(parent)/cuelight-\(name)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw LinuxError.current("mkdtemp") }
         let path = String(
             decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         chmod(path, 0o777)
+        try Janitor.remove(atExit: path)
         return path
     }
 

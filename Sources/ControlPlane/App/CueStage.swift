@@ -39,6 +39,8 @@ final class CueStage: @unchecked Sendable {
     /// Takes the rules of a workspace as they are now; running livestreams go on with them.
     func take(_ ruleSet: RuleSet) {
         loop.preconditionOnLoop()
+        // Two changes may overtake each other on their way here.
+        if let known = ruleSets[ruleSet.workspace], known.revision > ruleSet.revision { return }
         ruleSets[ruleSet.workspace] = ruleSet
         for (livestream, workspace) in workspaces where workspace == ruleSet.workspace {
             engines[livestream]?.swap(to: ruleSet)

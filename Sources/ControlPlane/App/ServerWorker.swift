@@ -1,3 +1,4 @@
+internal import Accounts
 internal import Crypto
 internal import Devices
 internal import HTTP
@@ -51,7 +52,7 @@ struct ServerWorker: Worker {
         var configuration = HTTPConfiguration(addresses: [listenAddress])
         configuration.logsAccess = settings.logLevel == .debug
         configuration.observe = { method, path, status, duration in
-            requests[method, path, "\(status.rawValue)"].observe(duration)
+            requests.with(method, path, "\(status.rawValue)").observe(duration)
         }
         let application = Application(
             endpoints: plane.endpoints,
@@ -121,7 +122,8 @@ struct ServerWorker: Worker {
         if let brokerSocket { return .unix(path: brokerSocket) }
         let url = settings.brokerURL ?? ""
         if url.hasPrefix("unix:") { return .unix(path: String(url.dropFirst(5))) }
-        for (scheme, isTLS) in [("mqtt://", false), ("mqtts://", true)] where url.hasPrefix(scheme) {
+        for (scheme, isTLS) in [("mqtt://", false), ("mqtts://", true)] where url.hasPrefix(scheme)
+        {
             let parts = url.dropFirst(scheme.count).split(separator: ":")
             guard parts.count == 2, let port = UInt16(parts[1]) else { break }
             let host = String(parts[0])

@@ -1,25 +1,28 @@
-// cuelight-board-avr: the Uno's machine code on a simulated ATmega328P in real time, its serial port a pty.
-// A tool for tests. It links libsimavr, which is GPL-3, and is not shipped with anything.
+// cuelight-board-avr: the Uno's machine code on a simulated ATmega328P in real time, its serial
+// port a pty. A tool for tests. It links libsimavr, which is GPL-3, and is not shipped with
+// anything.
 //
 // It differs from a plain run of libsimavr 1.6 where that is not like the chip:
-// - the receiver takes one byte per byte time and loses bytes when three wait (two and the shift register);
-// - low INT0/INT1 pins do not call back every cycle, and the core runs up to 64 cycles between timers;
+// - the receiver takes one byte per byte time and loses bytes when three wait (two and the shift
+// register);
+// - low INT0/INT1 pins do not call back every cycle, and the core runs up to 64 cycles between
+// timers;
 // - pins become high-impedance at a reset, which the library does not report;
 // - a byte written to the EEPROM takes 3.4 ms;
 // - PWM is read from the timer registers, because the library's PWM edges are stale;
 // - the clock is held to the wall clock; a host that was too busy is not caught up with.
-#define _GNU_SOURCE          // ppoll
-#include "cue_board_table.h" // pins, generated from hardware/boards/uno.json
-#include "cue_sim.h"         // pty, events, control
-#include <avr_eeprom.h>      // store
-#include <avr_extint.h>      // avr_extint_set_strict_lvl_trig
-#include <avr_ioport.h>      // pins
-#include <avr_uart.h>        // line
-#include <sim_avr.h>         // the chip
+#define _GNU_SOURCE           // ppoll
+#include "cue_board_table.h"  // pins, generated from hardware/boards/uno.json
+#include "cue_sim.h"          // pty, events, control
+#include <avr_eeprom.h>       // store
+#include <avr_extint.h>       // avr_extint_set_strict_lvl_trig
+#include <avr_ioport.h>       // pins
+#include <avr_uart.h>         // line
+#include <sim_avr.h>          // the chip
 #include <sim_cycle_timers.h> // byte times
-#include <sim_io.h>          // avr_ioctl
-#include <stdlib.h>          // strtoul
-#include <string.h>          // memcmp
+#include <sim_io.h>           // avr_ioctl
+#include <stdlib.h>           // strtoul
+#include <string.h>           // memcmp
 
 enum {
     CYCLES_PER_US = 16,
@@ -27,8 +30,10 @@ enum {
     LAG_MAX_NS = 50000000,
     RECEIVE_MAX = 4096,
     EEPROM_SIZE = 1024,
+    PAINT = 0xA5,
     FLASH_SIZE = 32768,
-    // Debian's optiboot is 20 bytes longer than its place at the flash's end; no chip could hold it.
+    // Debian's optiboot is 20 bytes longer than its place at the flash's end; no chip could hold
+    // it.
     FLASH_ROOM = FLASH_SIZE + 64,
     HANG_AT = 0x7DF0, // the last words below a bootloader
     STORE_CYCLES = 3400 * CYCLES_PER_US,
@@ -39,8 +44,17 @@ enum {
 
 // Registers of the ATmega328P that are sampled, in data space.
 enum {
-    REG_EECR = 0x3F, BIT_EEPE = 1, REG_TCCR1A = 0x80, REG_TCCR1B = 0x81, REG_OCR1A = 0x88, REG_TCCR2A = 0xB0,
-    REG_TCCR2B = 0xB1, REG_OCR2B = 0xB4, REG_UCSR0A = 0xC0, BIT_DOR0 = 3, BIT_COM1A1 = 7,
+    REG_EECR = 0x3F,
+    BIT_EEPE = 1,
+    REG_TCCR1A = 0x80,
+    REG_TCCR1B = 0x81,
+    REG_OCR1A = 0x88,
+    REG_TCCR2A = 0xB0,
+    REG_TCCR2B = 0xB1,
+    REG_OCR2B = 0xB4,
+    REG_UCSR0A = 0xC0,
+    BIT_DOR0 = 3,
+    BIT_COM1A1 = 7,
     BIT_COM2B1 = 5
 };
 
@@ -73,7 +87,7 @@ typedef struct {
     bool receiving;
     unsigned long lost_bytes;
     bool pressed;
-    bool press_lost; // a reset took the button's level off the pin
+    bool press_lost;                 // a reset took the button's level off the pin
     uint8_t ports[3], directions[3]; // B, C, D as last reported
     strip_t strip;
     tone_t tone;
@@ -85,15 +99,13 @@ typedef struct {
 
 static chip_t chip;
 
-static uint64_t now_us(void)
-{
+static uint64_t now_us(void) {
     return chip.avr->cycle / CYCLES_PER_US;
 }
 
 // ---- Outputs
 
-static void strip_edge(bool high)
-{
+static void strip_edge(bool high) {
     strip_t *strip = &chip.strip;
     avr_cycle_count_t now = chip.avr->cycle;
     if (high) {
@@ -119,8 +131,7 @@ static void strip_edge(bool high)
     strip->open = true;
 }
 
-static void strip_latch(void)
-{
+static void strip_latch(void) {
     strip_t *strip = &chip.strip;
     if (!strip->open || chip.avr->cycle - strip->fell < STRIP_LATCH_CYCLES) {
         return;
@@ -136,8 +147,7 @@ static void strip_latch(void)
     memset(strip, 0, sizeof *strip);
 }
 
-static void tone_edge(bool high)
-{
+static void tone_edge(bool high) {
     tone_t *tone = &chip.tone;
     if (tone->high == high) {
         return; // becoming an output at that level is not an edge
@@ -147,8 +157,7 @@ static void tone_edge(bool high)
     tone->edge = chip.avr->cycle;
 }
 
-static void tone_sample(void)
-{
+static void tone_sample(void) {
     tone_t *tone = &chip.tone;
     unsigned long frequency_hz = tone->frequency_hz;
     if (tone->edge != 0 && chip.avr->cycle - tone->edge > 20000u * CYCLES_PER_US) {
@@ -165,14 +174,12 @@ static void tone_sample(void)
     }
 }
 
-static int arduino_pin(size_t port, int bit)
-{
+static int arduino_pin(size_t port, int bit) {
     static const int first[] = {8, 14, 0}; // B, C, D
     return first[port] + bit;
 }
 
-static void report_level(size_t port, int bit, const char *level)
-{
+static void report_level(size_t port, int bit, const char *level) {
     int pin = arduino_pin(port, bit);
     bool high = level[0] == '1';
     if (level[0] != 'Z' && level[0] != '"') {
@@ -189,8 +196,7 @@ static void report_level(size_t port, int bit, const char *level)
 }
 
 // Reports what changed on a port: outputs by their level, inputs as high-impedance.
-static void report_port(size_t port, uint8_t direction, uint8_t value)
-{
+static void report_port(size_t port, uint8_t direction, uint8_t value) {
     for (int bit = 0; bit < 8; bit++) {
         uint8_t mask = (uint8_t)(1u << bit);
         bool was_output = (chip.directions[port] & mask) != 0;
@@ -206,28 +212,24 @@ static void report_port(size_t port, uint8_t direction, uint8_t value)
     chip.ports[port] = value;
 }
 
-static void on_port(struct avr_irq_t *irq, uint32_t value, void *param)
-{
+static void on_port(struct avr_irq_t *irq, uint32_t value, void *param) {
     (void)irq;
     size_t port = (size_t)(uintptr_t)param;
     report_port(port, chip.directions[port], (uint8_t)value);
 }
 
-static void on_direction(struct avr_irq_t *irq, uint32_t value, void *param)
-{
+static void on_direction(struct avr_irq_t *irq, uint32_t value, void *param) {
     (void)irq;
     size_t port = (size_t)(uintptr_t)param;
     report_port(port, (uint8_t)value, chip.ports[port]);
 }
 
-static unsigned register16(unsigned address)
-{
+static unsigned register16(unsigned address) {
     return (unsigned)chip.avr->data[address] | (unsigned)chip.avr->data[address + 1] << 8;
 }
 
 // Timer outputs, once per slice.
-static void sample_timers(void)
-{
+static void sample_timers(void) {
     const uint8_t *data = chip.avr->data;
     bool servo = (data[REG_TCCR1A] & (1u << BIT_COM1A1)) != 0 && (data[REG_TCCR1B] & 7u) != 0;
     unsigned width_us = servo ? (register16(REG_OCR1A) + 1) / 2 : 0;
@@ -249,8 +251,7 @@ static void sample_timers(void)
 
 // ---- The line
 
-static avr_cycle_count_t deliver_byte(avr_t *avr, avr_cycle_count_t when, void *param)
-{
+static avr_cycle_count_t deliver_byte(avr_t *avr, avr_cycle_count_t when, void *param) {
     (void)param;
     if (chip.receive_size == 0) {
         chip.receiving = false;
@@ -266,17 +267,17 @@ static avr_cycle_count_t deliver_byte(avr_t *avr, avr_cycle_count_t when, void *
         avr->data[REG_UCSR0A] |= (uint8_t)(1u << BIT_DOR0);
         cue_sim_event(&chip.sim, now_us(), "\"uart_lost\":%lu", chip.lost_bytes);
     } else {
-        avr->data[REG_UCSR0A] &= (uint8_t)~(1u << BIT_DOR0);
+        avr->data[REG_UCSR0A] &= (uint8_t) ~(1u << BIT_DOR0);
         avr_raise_irq(chip.uart_in, byte);
     }
     return when + chip.uart->cycles_per_byte;
 }
 
-static void receive(void)
-{
+static void receive(void) {
     uint8_t bytes[256];
     size_t room = RECEIVE_MAX - chip.receive_size;
-    size_t size = cue_sim_read(&chip.sim, now_us(), bytes, room < sizeof bytes ? room : sizeof bytes);
+    size_t size =
+        cue_sim_read(&chip.sim, now_us(), bytes, room < sizeof bytes ? room : sizeof bytes);
     for (size_t at = 0; at < size; at++) {
         chip.received[(chip.receive_head + chip.receive_size) % RECEIVE_MAX] = bytes[at];
         chip.receive_size++;
@@ -287,8 +288,7 @@ static void receive(void)
     }
 }
 
-static void on_transmit(struct avr_irq_t *irq, uint32_t value, void *param)
-{
+static void on_transmit(struct avr_irq_t *irq, uint32_t value, void *param) {
     (void)irq;
     (void)param;
     uint8_t byte = (uint8_t)value;
@@ -297,8 +297,7 @@ static void on_transmit(struct avr_irq_t *irq, uint32_t value, void *param)
 
 // ---- Reset, hang, buttons
 
-static void on_reset(avr_t *avr)
-{
+static void on_reset(avr_t *avr) {
     cue_sim_event(&chip.sim, now_us(), "\"reset\":\"%s\"",
                   chip.reset_why != NULL ? chip.reset_why : "watchdog");
     for (size_t port = 0; port < 3; port++) {
@@ -314,8 +313,7 @@ static void on_reset(avr_t *avr)
     }
 }
 
-static void reset(const char *why, bool power)
-{
+static void reset(const char *why, bool power) {
     chip.reset_why = why;
     avr_reset(chip.avr);
     chip.reset_why = NULL;
@@ -323,18 +321,17 @@ static void reset(const char *why, bool power)
     avr_regbit_set(chip.avr, power ? chip.avr->reset_flags.porf : chip.avr->reset_flags.extrf);
 }
 
-static void press(bool pressed)
-{
+static void press(bool pressed) {
     avr_irq_t *pin = avr_io_getirq(chip.avr, AVR_IOCTL_IOPORT_GETIRQ('D'), CUE_PIN_BUTTON);
     chip.pressed = pressed;
     chip.press_lost = false;
-    // The library ignores a level that it thinks is there already, also when a reset has cleared it.
+    // The library ignores a level that it thinks is there already, also when a reset has cleared
+    // it.
     avr_raise_irq(pin, pressed ? 1 : 0);
     avr_raise_irq(pin, pressed ? 0 : 1);
 }
 
-static void hang(bool interrupts_off)
-{
+static void hang(bool interrupts_off) {
     chip.avr->flash[HANG_AT] = 0xFF; // rjmp to itself
     chip.avr->flash[HANG_AT + 1] = 0xCF;
     chip.avr->pc = HANG_AT;
@@ -345,17 +342,30 @@ static void hang(bool interrupts_off)
     cue_sim_event(&chip.sim, now_us(), "\"hang\":true");
 }
 
-static void control(void *context, const char *line)
-{
+// The longest stretch of memory that still holds the paint of power-on: what neither variables nor
+// the stack ever touched.
+static void report_memory(void) {
+    unsigned longest = 0, run = 0;
+    for (unsigned at = chip.avr->ioend + 1u; at <= chip.avr->ramend; at++) {
+        run = chip.avr->data[at] == PAINT ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    cue_sim_event(&chip.sim, now_us(), "\"ram_untouched\":%u", longest);
+}
+
+static void control(void *context, const char *line) {
     (void)context;
     if (strncmp(line, "button ", 7) == 0) {
         press(line[7] == '1');
+        cue_sim_event(&chip.sim, now_us(), "\"button\":%d", chip.pressed ? 1 : 0);
     } else if (strcmp(line, "hang") == 0) {
         hang(false);
     } else if (strcmp(line, "hang-cli") == 0) {
         hang(true);
     } else if (strcmp(line, "reset") == 0) {
         reset("pin", false);
+    } else if (strcmp(line, "memory") == 0) {
+        report_memory();
     } else if (line[0] != 0) {
         fprintf(stderr, "simulator: unknown control line: %s\n", line);
     }
@@ -363,15 +373,14 @@ static void control(void *context, const char *line)
 
 // ---- Memories
 
-static void die(const char *what)
-{
+static void die(const char *what) {
     fprintf(stderr, "simulator: %s\n", what);
     exit(1);
 }
 
-// Reads Intel HEX into the flash; returns the lowest address. (The library's reader mishandles type 3.)
-static unsigned load_hex(const char *path)
-{
+// Reads Intel HEX into the flash; returns the lowest address. (The library's reader mishandles
+// type 3.)
+static unsigned load_hex(const char *path) {
     FILE *file = fopen(path, "re");
     char line[600];
     unsigned lowest = FLASH_SIZE;
@@ -396,8 +405,7 @@ static unsigned load_hex(const char *path)
     return lowest;
 }
 
-static uint8_t *eeprom_bytes(void)
-{
+static uint8_t *eeprom_bytes(void) {
     avr_eeprom_desc_t all = {.ee = NULL, .offset = 0, .size = 0};
     // The call answers -1 also when it works; without a buffer it hands out its own.
     (void)avr_ioctl(chip.avr, AVR_IOCTL_EEPROM_GET, &all);
@@ -407,8 +415,7 @@ static uint8_t *eeprom_bytes(void)
     return all.ee;
 }
 
-static void save_memories(void)
-{
+static void save_memories(void) {
     chip.saved = chip.avr->cycle;
     const uint8_t *eeprom = eeprom_bytes();
     if (memcmp(chip.eeprom, eeprom, EEPROM_SIZE) != 0) {
@@ -421,8 +428,7 @@ static void save_memories(void)
     }
 }
 
-static void load_memories(void)
-{
+static void load_memories(void) {
     const cue_sim_options_t *options = &chip.sim.options;
     unsigned base = 0;
     chip.avr->flash = realloc(chip.avr->flash, FLASH_ROOM);
@@ -453,8 +459,7 @@ static void load_memories(void)
 
 // ---- The chip
 
-static void quiet_logger(avr_t *avr, const int level, const char *format, va_list values)
-{
+static void quiet_logger(avr_t *avr, const int level, const char *format, va_list values) {
     (void)avr;
     if (level == LOG_ERROR) {
         vfprintf(stderr, format, values);
@@ -462,14 +467,12 @@ static void quiet_logger(avr_t *avr, const int level, const char *format, va_lis
 }
 
 // The stock one sleeps by itself; pacing is ours.
-static void no_sleep(avr_t *avr, avr_cycle_count_t cycles)
-{
+static void no_sleep(avr_t *avr, avr_cycle_count_t cycles) {
     (void)avr;
     (void)cycles;
 }
 
-static void find_uart(void)
-{
+static void find_uart(void) {
     for (avr_io_t *io = chip.avr->io_port; io != NULL; io = io->next) {
         if (strcmp(io->kind, "uart") == 0) {
             chip.uart = (avr_uart_t *)io;
@@ -485,17 +488,15 @@ static void find_uart(void)
                             on_transmit, NULL);
 }
 
-static avr_cycle_count_t store_done(avr_t *avr, avr_cycle_count_t when, void *param)
-{
+static avr_cycle_count_t store_done(avr_t *avr, avr_cycle_count_t when, void *param) {
     (void)when;
     (void)param;
-    avr->data[REG_EECR] &= (uint8_t)~(1u << BIT_EEPE);
+    avr->data[REG_EECR] &= (uint8_t) ~(1u << BIT_EEPE);
     return 0;
 }
 
 // Called after the library has carried the write out at once.
-static void on_store_control(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param)
-{
+static void on_store_control(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param) {
     (void)param;
     if ((value & (1u << BIT_EEPE)) != 0) {
         avr->data[address] |= (uint8_t)(1u << BIT_EEPE);
@@ -503,8 +504,7 @@ static void on_store_control(avr_t *avr, avr_io_addr_t address, uint8_t value, v
     }
 }
 
-static void build_chip(void)
-{
+static void build_chip(void) {
     avr_global_logger_set(quiet_logger);
     chip.avr = avr_make_mcu_by_name("atmega328p");
     if (chip.avr == NULL || avr_init(chip.avr) != 0) {
@@ -527,8 +527,7 @@ static void build_chip(void)
     press(false);
 }
 
-static void run_slice(void)
-{
+static void run_slice(void) {
     avr_cycle_count_t end = chip.avr->cycle + SLICE_CYCLES;
     // A reset sets both back.
     avr_extint_set_strict_lvl_trig(chip.avr, 0, 0);
@@ -545,14 +544,16 @@ static void run_slice(void)
     }
 }
 
-int main(int count, char **arguments)
-{
-    cue_sim_start(&chip.sim, count, arguments,
-                  "usage: cuelight-board-avr --firmware HEX [--bootloader HEX] [--flash FILE]\n"
-                  "       [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--uid 16 HEX DIGITS]\n"
-                  "       [--control FIFO] [--raw]\n"
-                  "Control lines on stdin: button 0|1, hang, hang-cli, reset. Ends when stdin closes.\n");
+int main(int count, char **arguments) {
+    cue_sim_start(
+        &chip.sim, count, arguments,
+        "usage: cuelight-board-avr --firmware HEX [--bootloader HEX] [--flash FILE]\n"
+        "       [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--uid 16 HEX DIGITS]\n"
+        "       [--control FIFO] [--raw]\n"
+        "Control lines on stdin: button 0|1, hang, hang-cli, reset, memory. Ends when stdin "
+        "closes.\n");
     build_chip();
+    memset(chip.avr->data + chip.avr->ioend + 1, PAINT, chip.avr->ramend - chip.avr->ioend);
     reset("power", true);
     uint64_t base_ns = cue_sim_now_ns();
     avr_cycle_count_t base_cycle = chip.avr->cycle;
@@ -569,9 +570,8 @@ int main(int count, char **arguments)
         }
         cue_sim_flush_events(&chip.sim);
 
-        uint64_t simulated_ns =
-            base_ns + (chip.avr->cycle - base_cycle) * (1000u / CYCLES_PER_US) +
-            (chip.avr->cycle - base_cycle) / 2; // 62.5 ns a cycle
+        uint64_t simulated_ns = base_ns + (chip.avr->cycle - base_cycle) * (1000u / CYCLES_PER_US) +
+                                (chip.avr->cycle - base_cycle) / 2; // 62.5 ns a cycle
         uint64_t wall_ns = cue_sim_now_ns();
         if (simulated_ns > wall_ns) {
             cue_sim_wait(&chip.sim, simulated_ns - wall_ns);

@@ -1,9 +1,9 @@
-// cuelight-board-host: the firmware's Core as a program, its serial port a pty. Timing is that of the host.
-#define _GNU_SOURCE // getrandom
+// cuelight-board-host: the firmware's Core as a program, its serial port a pty. Timing is that of
+// the host.
+#define _GNU_SOURCE          // getrandom
 #include "cue_board_table.h" // generated from hardware/boards/host.json
 #include "cue_device.h"      // the board
 #include "cue_sim.h"         // pty, events, control
-#include <stdlib.h>          // atoi
 #include <string.h>          // memset
 #include <sys/random.h>      // getrandom
 
@@ -27,51 +27,42 @@ typedef struct {
 static const cue_channel_t channel_table[CUE_CHANNEL_COUNT] = CUE_CHANNEL_TABLE;
 static const uint8_t manifest[CUE_MANIFEST_SIZE] = CUE_MANIFEST_BYTES;
 
-static uint64_t elapsed_us(const host_t *host)
-{
+static uint64_t elapsed_us(const host_t *host) {
     return (cue_sim_now_ns() - host->origin_ns) / 1000u;
 }
 
-static uint64_t uptime_us(const host_t *host)
-{
+static uint64_t uptime_us(const host_t *host) {
     return (cue_sim_now_ns() - host->started_ns) / 1000u;
 }
 
-static cue_channel_t read_channel(void *context, uint8_t index)
-{
+static cue_channel_t read_channel(void *context, uint8_t index) {
     (void)context;
     return channel_table[index];
 }
 
-static uint8_t manifest_byte(void *context, uint16_t offset)
-{
+static uint8_t manifest_byte(void *context, uint16_t offset) {
     (void)context;
     return manifest[offset];
 }
 
-static uint32_t time_ms(void *context)
-{
+static uint32_t time_ms(void *context) {
     return (uint32_t)(uptime_us(context) / 1000u);
 }
 
-static uint32_t time_us(void *context)
-{
+static uint32_t time_us(void *context) {
     return (uint32_t)uptime_us(context);
 }
 
-static void report_pin(host_t *host, uint8_t pin, int level)
-{
+static void report_pin(host_t *host, uint8_t pin, int level) {
     cue_sim_event(&host->sim, elapsed_us(host), "\"pin\":\"D%d\",\"level\":%d", pin, level);
 }
 
-static void prepare(void *context, const cue_channel_t *channel)
-{
+static void prepare(void *context, const cue_channel_t *channel) {
     (void)context;
     (void)channel;
 }
 
-static void relay_write(void *context, const cue_channel_t *channel, bool on)
-{
+static void relay_write(void *context, const cue_channel_t *channel, bool on) {
     static bool levels[64];
     if (levels[channel->pin % 64] != on) {
         levels[channel->pin % 64] = on;
@@ -79,8 +70,7 @@ static void relay_write(void *context, const cue_channel_t *channel, bool on)
     }
 }
 
-static void servo_write(void *context, const cue_channel_t *channel, uint16_t width_us)
-{
+static void servo_write(void *context, const cue_channel_t *channel, uint16_t width_us) {
     static uint16_t widths[64];
     host_t *host = context;
     if (widths[channel->pin % 64] != width_us) {
@@ -90,8 +80,7 @@ static void servo_write(void *context, const cue_channel_t *channel, uint16_t wi
     }
 }
 
-static void motor_write(void *context, const cue_channel_t *channel, int16_t speed_permille)
-{
+static void motor_write(void *context, const cue_channel_t *channel, int16_t speed_permille) {
     static int16_t speeds[64];
     host_t *host = context;
     int16_t before = speeds[channel->pin % 64];
@@ -106,8 +95,7 @@ static void motor_write(void *context, const cue_channel_t *channel, int16_t spe
                   channel->pin, speed_permille < 0 ? -speed_permille : speed_permille);
 }
 
-static void tone_write(void *context, const cue_channel_t *channel, uint16_t frequency_hz)
-{
+static void tone_write(void *context, const cue_channel_t *channel, uint16_t frequency_hz) {
     static uint16_t frequencies[64];
     host_t *host = context;
     if (frequencies[channel->pin % 64] != frequency_hz) {
@@ -118,8 +106,7 @@ static void tone_write(void *context, const cue_channel_t *channel, uint16_t fre
 }
 
 static void strip_write(void *context, const cue_channel_t *channel, const uint8_t *bytes,
-                        size_t size)
-{
+                        size_t size) {
     static char shown[6 * CUE_PIXEL_COUNT + 1];
     host_t *host = context;
     char colours[6 * CUE_PIXEL_COUNT + 1] = "";
@@ -133,59 +120,50 @@ static void strip_write(void *context, const cue_channel_t *channel, const uint8
     }
 }
 
-static bool button_read(void *context, const cue_channel_t *channel)
-{
+static bool button_read(void *context, const cue_channel_t *channel) {
     (void)channel;
     return ((host_t *)context)->pressed;
 }
 
-static size_t uart_read(void *context, uint8_t *bytes, size_t capacity)
-{
+static size_t uart_read(void *context, uint8_t *bytes, size_t capacity) {
     host_t *host = context;
     return cue_sim_read(&host->sim, elapsed_us(host), bytes, capacity);
 }
 
-static bool uart_write(void *context, const uint8_t *bytes, size_t size)
-{
+static bool uart_write(void *context, const uint8_t *bytes, size_t size) {
     host_t *host = context;
     cue_sim_write(&host->sim, elapsed_us(host), bytes, size);
     return true;
 }
 
-static cue_uart_errors_t uart_take_errors(void *context)
-{
+static cue_uart_errors_t uart_take_errors(void *context) {
     (void)context;
     return (cue_uart_errors_t){0, 0, 0};
 }
 
-static uint8_t store_read(void *context, uint8_t address)
-{
+static uint8_t store_read(void *context, uint8_t address) {
     return ((host_t *)context)->store[address % CUE_STORE_SIZE];
 }
 
-static void store_write(void *context, uint8_t address, uint8_t byte)
-{
+static void store_write(void *context, uint8_t address, uint8_t byte) {
     host_t *host = context;
     host->store[address % CUE_STORE_SIZE] = byte;
     host->store_changed = true;
 }
 
-static void watchdog_feed(void *context)
-{
+static void watchdog_feed(void *context) {
     host_t *host = context;
     host->fed_ns = cue_sim_now_ns();
 }
 
-static void save_store(host_t *host)
-{
+static void save_store(host_t *host) {
     if (host->store_changed) {
         host->store_changed = false;
         cue_sim_save(host->sim.options.eeprom, host->store, sizeof host->store);
     }
 }
 
-static void all_safe(host_t *host)
-{
+static void all_safe(host_t *host) {
     memset(host->pixels, 0, sizeof host->pixels);
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
         const cue_channel_t *channel = &channel_table[index];
@@ -212,8 +190,7 @@ static void all_safe(host_t *host)
     }
 }
 
-static void boot(host_t *host, uint8_t cause, const char *why)
-{
+static void boot(host_t *host, uint8_t cause, const char *why) {
     uint16_t entropy = 0;
     if (getrandom(&entropy, sizeof entropy, 0) != (ssize_t)sizeof entropy) {
         entropy = (uint16_t)cue_sim_now_ns();
@@ -229,11 +206,11 @@ static void boot(host_t *host, uint8_t cause, const char *why)
     save_store(host);
 }
 
-static void control(void *context, const char *line)
-{
+static void control(void *context, const char *line) {
     host_t *host = context;
     if (strncmp(line, "button ", 7) == 0) {
-        host->pressed = atoi(line + 7) != 0;
+        host->pressed = line[7] == '1';
+        cue_sim_event(&host->sim, elapsed_us(host), "\"button\":%d", host->pressed ? 1 : 0);
     } else if (strcmp(line, "hang") == 0 || strcmp(line, "hang-cli") == 0) {
         host->hung = true;
     } else if (strcmp(line, "reset") == 0) {
@@ -244,8 +221,7 @@ static void control(void *context, const char *line)
 }
 
 // What the chip's timers do while the program stands still.
-static uint64_t stand_still(host_t *host)
-{
+static uint64_t stand_still(host_t *host) {
     uint64_t since_ms = (cue_sim_now_ns() - host->fed_ns) / 1000000u;
     if (since_ms >= HANG_SAFE_MS && !host->hung_safe) {
         host->hung_safe = true;
@@ -257,8 +233,7 @@ static uint64_t stand_still(host_t *host)
     return 2000000u;
 }
 
-static void prepare_board(host_t *host)
-{
+static void prepare_board(host_t *host) {
     host->board = (cue_board_t){
         .context = host,
         .build = CUE_BUILD,
@@ -294,8 +269,7 @@ static void prepare_board(host_t *host)
     }
 }
 
-int main(int count, char **arguments)
-{
+int main(int count, char **arguments) {
     static host_t host;
     cue_sim_start(&host.sim, count, arguments,
                   "usage: cuelight-board-host [--pty-link PATH] [--events FILE|-] [--eeprom FILE]\n"

@@ -1,41 +1,48 @@
 // What both simulators share.
 #define _GNU_SOURCE // ppoll, posix_openpt
 #include "cue_sim.h"
-#include "cue_bytes.h" // little-endian fields
-#include "cue_link.h"  // cue_crc16
-#include <errno.h>     // errno
-#include <fcntl.h>     // open
-#include <poll.h>      // ppoll
-#include <signal.h>    // sigaction
-#include <stdarg.h>    // va_list
-#include <stdlib.h>    // exit
-#include <string.h>    // memcpy
-#include <sys/prctl.h> // PR_SET_PDEATHSIG
-#include <termios.h>   // cfmakeraw
-#include <time.h>      // clock_gettime
-#include <unistd.h>    // read, write
+#include "cue_bytes.h"   // little-endian fields
+#include "cue_link.h"    // cue_crc16
+#include <errno.h>       // errno
+#include <fcntl.h>       // open
+#include <poll.h>        // ppoll
+#include <signal.h>      // sigaction
+#include <stdarg.h>      // va_list
+#include <stdlib.h>      // exit
+#include <string.h>      // memcpy
+#include <sys/inotify.h> // opens of the slave
+#include <sys/prctl.h>   // PR_SET_PDEATHSIG
+#include <termios.h>     // cfmakeraw
+#include <time.h>        // clock_gettime
+#include <unistd.h>      // read, write
 
 static volatile sig_atomic_t stopping;
+static volatile pid_t parent;
 
-static void stop(int signal_number)
-{
+static void stop(int signal_number) {
     (void)signal_number;
     stopping = 1;
 }
 
-static void fail(const char *what)
-{
+// The kernel sends this when the *thread* that started us ends; only the end of its process is
+// ours.
+static void parent_thread_ended(int signal_number) {
+    (void)signal_number;
+    if (getppid() != parent) {
+        _exit(0);
+    }
+}
+
+static void fail(const char *what) {
     fprintf(stderr, "simulator: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-bool cue_sim_running(void)
-{
+bool cue_sim_running(void) {
     return stopping == 0;
 }
 
-uint64_t cue_sim_now_ns(void)
-{
+uint64_t cue_sim_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
@@ -43,8 +50,7 @@ uint64_t cue_sim_now_ns(void)
 
 // ---- Start
 
-static bool parse_uid(const char *text, uint8_t *uid)
-{
+static bool parse_uid(const char *text, uint8_t *uid) {
     unsigned byte;
     int used;
     for (size_t index = 0; index < CUE_SIM_UID_SIZE; index++) {
@@ -56,8 +62,7 @@ static bool parse_uid(const char *text, uint8_t *uid)
     return text[2 * CUE_SIM_UID_SIZE] == 0;
 }
 
-static void parse(cue_sim_options_t *options, int count, char **arguments, const char *usage)
-{
+static void parse(cue_sim_options_t *options, int count, char **arguments, const char *usage) {
     const struct {
         const char *flag;
         const char **value;
@@ -95,15 +100,14 @@ static void parse(cue_sim_options_t *options, int count, char **arguments, const
     }
 }
 
-static void open_pty(cue_sim_t *sim)
-{
+static void open_pty(cue_sim_t *sim) {
     sim->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (sim->master < 0 || grantpt(sim->master) != 0 || unlockpt(sim->master) != 0) {
         fail("pty");
     }
     const char *name = ptsname(sim->master);
-    // Opening and closing the slave once makes the line raw from the start, and makes the master report
-    // a hang-up until somebody opens the slave.
+    // Opening and closing the slave once makes the line raw from the start, and makes the master
+    // report a hang-up until somebody opens the slave.
     int slave = name == NULL ? -1 : open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     struct termios settings;
     if (slave < 0 || tcgetattr(slave, &settings) != 0) {
@@ -115,6 +119,11 @@ static void open_pty(cue_sim_t *sim)
         fail("pty settings");
     }
     close(slave);
+    sim->opens = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (sim->opens >= 0 && inotify_add_watch(sim->opens, name, IN_OPEN | IN_CLOSE) < 0) {
+        close(sim->opens);
+        sim->opens = -1;
+    }
     if (sim->options.pty_link != NULL) {
         unlink(sim->options.pty_link);
         if (symlink(name, sim->options.pty_link) != 0) {
@@ -123,14 +132,14 @@ static void open_pty(cue_sim_t *sim)
     }
 }
 
-void cue_sim_start(cue_sim_t *sim, int count, char **arguments, const char *usage)
-{
+void cue_sim_start(cue_sim_t *sim, int count, char **arguments, const char *usage) {
     memset(sim, 0, sizeof *sim);
-    // Dies with its parent, also when the parent died between fork and here.
-    pid_t parent = getppid();
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    parent = getppid();
+    struct sigaction orphaned = {.sa_handler = parent_thread_ended, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR2, &orphaned, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
     if (getppid() != parent) {
-        exit(1);
+        exit(0); // it ended before we asked
     }
     struct sigaction action = {.sa_handler = stop};
     sigaction(SIGTERM, &action, NULL);
@@ -140,15 +149,14 @@ void cue_sim_start(cue_sim_t *sim, int count, char **arguments, const char *usag
     parse(&sim->options, count, arguments, usage);
     open_pty(sim);
     if (sim->options.events != NULL) {
-        sim->events = strcmp(sim->options.events, "-") == 0 ? stdout
-                                                            : fopen(sim->options.events, "we");
+        sim->events =
+            strcmp(sim->options.events, "-") == 0 ? stdout : fopen(sim->options.events, "we");
         if (sim->events == NULL) {
             fail(sim->options.events);
         }
     }
     sim->inputs[0] = STDIN_FILENO;
     sim->inputs[1] = -1;
-    fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     if (sim->options.control != NULL) {
         // For reading and writing, so that it does not end when one writer closes it.
         sim->inputs[1] = open(sim->options.control, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -160,8 +168,7 @@ void cue_sim_start(cue_sim_t *sim, int count, char **arguments, const char *usag
     cue_sim_flush_events(sim);
 }
 
-void cue_sim_finish(cue_sim_t *sim)
-{
+void cue_sim_finish(cue_sim_t *sim) {
     if (sim->options.pty_link != NULL) {
         unlink(sim->options.pty_link);
     }
@@ -170,8 +177,7 @@ void cue_sim_finish(cue_sim_t *sim)
 
 // ---- Events
 
-void cue_sim_event(cue_sim_t *sim, uint64_t time_us, const char *format, ...)
-{
+void cue_sim_event(cue_sim_t *sim, uint64_t time_us, const char *format, ...) {
     if (sim->events == NULL) {
         return;
     }
@@ -185,8 +191,7 @@ void cue_sim_event(cue_sim_t *sim, uint64_t time_us, const char *format, ...)
     sim->events_waiting = true;
 }
 
-void cue_sim_flush_events(cue_sim_t *sim)
-{
+void cue_sim_flush_events(cue_sim_t *sim) {
     if (sim->events_waiting) {
         sim->events_waiting = false;
         if (fflush(sim->events) != 0) {
@@ -197,8 +202,7 @@ void cue_sim_flush_events(cue_sim_t *sim)
 
 // Logs a frame when its closing 00 passes.
 static void log_frame(cue_sim_t *sim, uint64_t time_us, cue_sim_frame_t *frame, const char *name,
-                      const uint8_t *bytes, size_t size)
-{
+                      const uint8_t *bytes, size_t size) {
     for (size_t index = 0; index < size; index++) {
         if (bytes[index] != 0) {
             if (frame->size < CUE_SIM_FRAME_MAX) {
@@ -220,24 +224,46 @@ static void log_frame(cue_sim_t *sim, uint64_t time_us, cue_sim_frame_t *frame, 
 
 // ---- The line
 
-void cue_sim_wait(cue_sim_t *sim, uint64_t timeout_ns)
-{
-    // A master without a slave reports a hang-up at once and for ever: leave it out, or this would spin.
-    struct pollfd polled[3] = {
+void cue_sim_wait(cue_sim_t *sim, uint64_t timeout_ns) {
+    // A master without a slave reports a hang-up at once and for ever: leave it out, or this would
+    // spin.
+    struct pollfd polled[4] = {
+        {.fd = sim->opens, .events = POLLIN},
         {.fd = sim->open ? sim->master : -1, .events = POLLIN},
         {.fd = sim->inputs[0], .events = POLLIN},
         {.fd = sim->inputs[1], .events = POLLIN},
     };
     struct timespec timeout = {(time_t)(timeout_ns / 1000000000u),
                                (long)(timeout_ns % 1000000000u)};
-    (void)ppoll(polled, 3, &timeout, NULL);
+    (void)ppoll(polled, 4, &timeout, NULL);
 }
 
-bool cue_sim_poll_opened(cue_sim_t *sim)
-{
-    struct pollfd polled = {.fd = sim->master, .events = 0};
-    bool open = poll(&polled, 1, 0) >= 0 && (polled.revents & POLLHUP) == 0;
-    bool opened = open && !sim->open;
+// Whether the slave was opened by somebody while nobody else had it, even if only for a moment.
+static bool count_users(cue_sim_t *sim) {
+    _Alignas(struct inotify_event) char events[4096];
+    bool opened = false;
+    ssize_t size = read(sim->opens, events, sizeof events);
+    for (ssize_t at = 0; at + (ssize_t)sizeof(struct inotify_event) <= size;) {
+        const struct inotify_event *event = (const struct inotify_event *)(void *)(events + at);
+        if ((event->mask & IN_OPEN) != 0) {
+            opened |= sim->users == 0;
+            sim->users++;
+        } else if ((event->mask & IN_CLOSE) != 0 && sim->users > 0) {
+            sim->users--;
+        }
+        at += (ssize_t)sizeof *event + (ssize_t)event->len;
+    }
+    return opened;
+}
+
+bool cue_sim_poll_opened(cue_sim_t *sim) {
+    struct pollfd polled[2] = {{.fd = sim->master, .events = 0},
+                               {.fd = sim->opens, .events = POLLIN}};
+    bool open = poll(polled, 2, 0) >= 0 && (polled[0].revents & POLLHUP) == 0;
+    bool opened = (polled[1].revents & POLLIN) != 0 && count_users(sim);
+    // The hang-up is the truth about now; the events only add what came and went in between.
+    opened = open && (opened || !sim->open);
+    sim->users = !open ? 0 : sim->users == 0 ? 1 : sim->users;
     if (!open && sim->open) {
         tcflush(sim->master, TCIOFLUSH);
     }
@@ -245,8 +271,7 @@ bool cue_sim_poll_opened(cue_sim_t *sim)
     return opened;
 }
 
-size_t cue_sim_read(cue_sim_t *sim, uint64_t time_us, uint8_t *bytes, size_t capacity)
-{
+size_t cue_sim_read(cue_sim_t *sim, uint64_t time_us, uint8_t *bytes, size_t capacity) {
     ssize_t size = read(sim->master, bytes, capacity);
     if (size <= 0) {
         return 0;
@@ -255,20 +280,26 @@ size_t cue_sim_read(cue_sim_t *sim, uint64_t time_us, uint8_t *bytes, size_t cap
     return (size_t)size;
 }
 
-void cue_sim_write(cue_sim_t *sim, uint64_t time_us, const uint8_t *bytes, size_t size)
-{
+void cue_sim_write(cue_sim_t *sim, uint64_t time_us, const uint8_t *bytes, size_t size) {
     log_frame(sim, time_us, &sim->transmitted, "uart_tx", bytes, size);
     if (sim->open && write(sim->master, bytes, size) < 0 && errno != EAGAIN && errno != EIO) {
         stopping = 1;
     }
 }
 
-void cue_sim_poll_control(cue_sim_t *sim, cue_sim_control_t handler, void *context)
-{
+void cue_sim_poll_control(cue_sim_t *sim, cue_sim_control_t handler, void *context) {
+    struct pollfd polled[2] = {{.fd = sim->inputs[0], .events = POLLIN},
+                               {.fd = sim->inputs[1], .events = POLLIN}};
+    if (poll(polled, 2, 0) <= 0) {
+        return;
+    }
     for (size_t input = 0; input < 2; input++) {
+        if (polled[input].revents == 0) {
+            continue;
+        }
         char bytes[CUE_SIM_LINE_MAX];
-        ssize_t size = sim->inputs[input] < 0 ? -1 : read(sim->inputs[input], bytes, sizeof bytes);
-        if (size == 0 && input == 0) {
+        ssize_t size = read(sim->inputs[input], bytes, sizeof bytes);
+        if (size <= 0 && input == 0) {
             stopping = 1;
         }
         for (ssize_t at = 0; at < size; at++) {
@@ -285,8 +316,7 @@ void cue_sim_poll_control(cue_sim_t *sim, cue_sim_control_t handler, void *conte
 
 // ---- Files
 
-size_t cue_sim_load(const char *path, uint8_t *bytes, size_t capacity)
-{
+size_t cue_sim_load(const char *path, uint8_t *bytes, size_t capacity) {
     FILE *file = path == NULL ? NULL : fopen(path, "rbe");
     if (file == NULL) {
         return 0;
@@ -296,8 +326,7 @@ size_t cue_sim_load(const char *path, uint8_t *bytes, size_t capacity)
     return size;
 }
 
-void cue_sim_save(const char *path, const uint8_t *bytes, size_t size)
-{
+void cue_sim_save(const char *path, const uint8_t *bytes, size_t size) {
     char temporary[4096];
     if (path == NULL ||
         snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary) {
@@ -310,8 +339,7 @@ void cue_sim_save(const char *path, const uint8_t *bytes, size_t size)
     }
 }
 
-void cue_sim_put_uid(uint8_t *store, const uint8_t uid[CUE_SIM_UID_SIZE])
-{
+void cue_sim_put_uid(uint8_t *store, const uint8_t uid[CUE_SIM_UID_SIZE]) {
     memcpy(store, uid, CUE_SIM_UID_SIZE);
     cue_write_u16(store + CUE_SIM_UID_SIZE, cue_crc16(0xFFFF, uid, CUE_SIM_UID_SIZE));
 }

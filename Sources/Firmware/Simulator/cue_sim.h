@@ -1,4 +1,5 @@
-// What both simulators share: options, the pty, the event log, control lines, and ending with their parent.
+// What both simulators share: options, the pty, the event log, control lines, and ending with their
+// parent.
 #ifndef CUE_SIM_H
 #define CUE_SIM_H
 
@@ -18,7 +19,7 @@ typedef struct {
     const char *bootloader; // AVR: Intel HEX, started at each reset
     const char *flash;      // AVR: path of the flash image, or NULL: forgotten at exit
     bool has_uid;
-    bool raw;               // report every edge of strip and buzzer too
+    bool raw; // report every edge of strip and buzzer too
     uint8_t uid[CUE_SIM_UID_SIZE];
 } cue_sim_options_t;
 
@@ -30,11 +31,13 @@ typedef struct {
 
 typedef struct {
     cue_sim_options_t options;
-    int master;             // pty
-    bool open;              // somebody has the slave open
+    int master; // pty
+    int opens;  // inotify: who opens and closes the slave, -1 when there is none
+    int users;  // open slaves
+    bool open;  // somebody has the slave open
     FILE *events;
-    bool events_waiting;    // something written since the last flush
-    int inputs[2];          // stdin and the FIFO, -1 when absent
+    bool events_waiting; // something written since the last flush
+    int inputs[2];       // stdin and the FIFO, -1 when absent
     char lines[2][CUE_SIM_LINE_MAX];
     size_t line_sizes[2];
     cue_sim_frame_t received, transmitted;

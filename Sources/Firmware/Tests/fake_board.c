@@ -5,15 +5,13 @@
 static const cue_channel_t channel_table[CUE_CHANNEL_COUNT] = CUE_CHANNEL_TABLE;
 static const uint8_t manifest[CUE_MANIFEST_SIZE] = CUE_MANIFEST_BYTES;
 
-static void judge(fake_t *fake, const char *violation)
-{
+static void judge(fake_t *fake, const char *violation) {
     if (fake->violation == 0) {
         fake->violation = violation;
     }
 }
 
-static uint8_t index_of(const cue_channel_t *channel)
-{
+static uint8_t index_of(const cue_channel_t *channel) {
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
         if (channel_table[index].pin == channel->pin) {
             return index;
@@ -22,8 +20,7 @@ static uint8_t index_of(const cue_channel_t *channel)
     return 0;
 }
 
-static void drive(fake_t *fake, const cue_channel_t *channel, int32_t value)
-{
+static void drive(fake_t *fake, const cue_channel_t *channel, int32_t value) {
     uint8_t index = index_of(channel);
     bool was_on = fake->driven[index] != 0;
     if (value != 0) {
@@ -49,57 +46,48 @@ static void drive(fake_t *fake, const cue_channel_t *channel, int32_t value)
     fake->driven[index] = value;
 }
 
-static cue_channel_t read_channel(void *context, uint8_t index)
-{
+static cue_channel_t read_channel(void *context, uint8_t index) {
     (void)context;
     return channel_table[index];
 }
 
-static uint8_t manifest_byte(void *context, uint16_t offset)
-{
+static uint8_t manifest_byte(void *context, uint16_t offset) {
     (void)context;
     return manifest[offset];
 }
 
-static uint32_t time_ms(void *context)
-{
+static uint32_t time_ms(void *context) {
     return (uint32_t)(((fake_t *)context)->time_us / 1000u);
 }
 
-static uint32_t time_us(void *context)
-{
+static uint32_t time_us(void *context) {
     return (uint32_t)((fake_t *)context)->time_us;
 }
 
-static void prepare(void *context, const cue_channel_t *channel)
-{
+static void prepare(void *context, const cue_channel_t *channel) {
     (void)context;
     (void)channel;
 }
 
-static void relay_write(void *context, const cue_channel_t *channel, bool on)
-{
+static void relay_write(void *context, const cue_channel_t *channel, bool on) {
     drive(context, channel, on ? 1 : 0);
 }
 
-static void servo_write(void *context, const cue_channel_t *channel, uint16_t width_us)
-{
+static void servo_write(void *context, const cue_channel_t *channel, uint16_t width_us) {
     if (width_us != 0 && (width_us < channel->low_us || width_us > channel->high_us)) {
         judge(context, "a servo pulse outside its range");
     }
     drive(context, channel, width_us);
 }
 
-static void motor_write(void *context, const cue_channel_t *channel, int16_t speed_permille)
-{
+static void motor_write(void *context, const cue_channel_t *channel, int16_t speed_permille) {
     if (speed_permille > (int16_t)channel->high || speed_permille < -(int16_t)channel->high) {
         judge(context, "a motor speed outside its range");
     }
     drive(context, channel, speed_permille);
 }
 
-static void tone_write(void *context, const cue_channel_t *channel, uint16_t frequency_hz)
-{
+static void tone_write(void *context, const cue_channel_t *channel, uint16_t frequency_hz) {
     if (frequency_hz != 0 && (frequency_hz < channel->low || frequency_hz > channel->high)) {
         judge(context, "a tone outside its range");
     }
@@ -107,8 +95,7 @@ static void tone_write(void *context, const cue_channel_t *channel, uint16_t fre
 }
 
 static void strip_write(void *context, const cue_channel_t *channel, const uint8_t *bytes,
-                        size_t size)
-{
+                        size_t size) {
     fake_t *fake = context;
     int32_t lit = 0;
     if (size != sizeof fake->shown) {
@@ -122,14 +109,12 @@ static void strip_write(void *context, const cue_channel_t *channel, const uint8
     drive(fake, channel, lit);
 }
 
-static bool button_read(void *context, const cue_channel_t *channel)
-{
+static bool button_read(void *context, const cue_channel_t *channel) {
     (void)channel;
     return ((fake_t *)context)->pressed;
 }
 
-static size_t uart_read(void *context, uint8_t *bytes, size_t capacity)
-{
+static size_t uart_read(void *context, uint8_t *bytes, size_t capacity) {
     fake_t *fake = context;
     size_t size = fake->input_size - fake->input_read;
     size = size < capacity ? size : capacity;
@@ -141,8 +126,7 @@ static size_t uart_read(void *context, uint8_t *bytes, size_t capacity)
     return size;
 }
 
-static bool uart_write(void *context, const uint8_t *bytes, size_t size)
-{
+static bool uart_write(void *context, const uint8_t *bytes, size_t size) {
     fake_t *fake = context;
     if (fake->line_full || size > sizeof fake->output - fake->output_size) {
         return false;
@@ -152,16 +136,14 @@ static bool uart_write(void *context, const uint8_t *bytes, size_t size)
     return true;
 }
 
-static cue_uart_errors_t uart_take_errors(void *context)
-{
+static cue_uart_errors_t uart_take_errors(void *context) {
     fake_t *fake = context;
     cue_uart_errors_t errors = fake->errors;
     memset(&fake->errors, 0, sizeof fake->errors);
     return errors;
 }
 
-static uint8_t store_read(void *context, uint8_t address)
-{
+static uint8_t store_read(void *context, uint8_t address) {
     if (address >= CUE_STORE_SIZE) {
         judge(context, "read past the store");
         return 0;
@@ -169,8 +151,7 @@ static uint8_t store_read(void *context, uint8_t address)
     return ((fake_t *)context)->store[address];
 }
 
-static void store_write(void *context, uint8_t address, uint8_t byte)
-{
+static void store_write(void *context, uint8_t address, uint8_t byte) {
     fake_t *fake = context;
     if (address >= CUE_STORE_SIZE) {
         judge(fake, "wrote past the store");
@@ -180,13 +161,11 @@ static void store_write(void *context, uint8_t address, uint8_t byte)
     fake->store_writes++;
 }
 
-static void watchdog_feed(void *context)
-{
+static void watchdog_feed(void *context) {
     (void)context;
 }
 
-void fake_init(fake_t *fake, uint64_t time)
-{
+void fake_init(fake_t *fake, uint64_t time) {
     memset(fake, 0, sizeof *fake);
     fake->time_us = time;
     memset(fake->store, 0xFF, sizeof fake->store);
@@ -219,8 +198,7 @@ void fake_init(fake_t *fake, uint64_t time)
     };
 }
 
-void fake_boot(fake_t *fake, uint8_t reset_cause, uint16_t entropy)
-{
+void fake_boot(fake_t *fake, uint8_t reset_cause, uint16_t entropy) {
     fake->board.reset_cause = reset_cause;
     fake->board.entropy = entropy;
     fake->input_read = fake->input_size = fake->output_size = 0;
@@ -228,8 +206,7 @@ void fake_boot(fake_t *fake, uint8_t reset_cause, uint16_t entropy)
     cue_device_start(&fake->device, &fake->board);
 }
 
-void fake_step(fake_t *fake)
-{
+void fake_step(fake_t *fake) {
     (void)cue_device_step(&fake->device);
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
         uint64_t longest_us = 1000u * (uint64_t)channel_table[index].max_on_ms;
@@ -242,16 +219,14 @@ void fake_step(fake_t *fake)
     }
 }
 
-void fake_run(fake_t *fake, uint32_t time)
-{
+void fake_run(fake_t *fake, uint32_t time) {
     for (uint32_t half = 0; half < 2 * time; half++) {
         fake->time_us += 500;
         fake_step(fake);
     }
 }
 
-void fake_put(fake_t *fake, const uint8_t *bytes, size_t size)
-{
+void fake_put(fake_t *fake, const uint8_t *bytes, size_t size) {
     if (fake->input_size + size > sizeof fake->input) {
         judge(fake, "the test put too much on the line");
         return;

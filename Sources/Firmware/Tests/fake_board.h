@@ -1,5 +1,5 @@
-// A board in memory with a clock that tests move, and a judge that watches every output: nothing goes on
-// while the board is not armed, no longer than max_on_ms, no sooner than min_pause_ms.
+// A board in memory with a clock that tests move, and a judge that watches every output: nothing
+// goes on while the board is not armed, no longer than max_on_ms, no sooner than min_pause_ms.
 #ifndef CUE_FAKE_BOARD_H
 #define CUE_FAKE_BOARD_H
 

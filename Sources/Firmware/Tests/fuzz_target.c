@@ -1,5 +1,5 @@
-// libFuzzer: every input is a line of bytes with pauses between them, to an armed board. The judge of the fake
-// board must have nothing to say.
+// libFuzzer: every input is a line of bytes with pauses between them, to an armed board. The judge
+// of the fake board must have nothing to say.
 #include "cue_bytes.h" // little-endian fields
 #include "talk.h"      // an armed fake board
 #include "test.h"      // cue_test_failed
@@ -10,9 +10,9 @@ bool cue_test_failed;
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-// Frames are given without their check, so that the fuzzer gets past it: length, pause, type, seq, payload.
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
-{
+// Frames are given without their check, so that the fuzzer gets past it: length, pause, type, seq,
+// payload.
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static fake_t fake;
     talk_armed(&fake, 0xFFFFFFFFu - 2000000u);
     size_t at = 0;

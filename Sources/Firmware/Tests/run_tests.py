@@ -152,6 +152,31 @@ def open_resets():
         assert not on, on
 
 
+@test("every opening of the port is a reset, however short it was closed; a second opener is none")
+def every_opening():
+    for start in (avr, host):
+        with start() as board:
+            board.open()
+            nonces = {board.nonce}
+            for _ in range(20):
+                mark = board.mark()
+                os.close(board.port)
+                board.port = os.open(board.link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+                board.buffer, board.frames = b"", []
+                board.wait_log(lambda entry: entry.get("reset") == "open", 2, mark)
+                # What the former opener did not read may still be there.
+                board.take_hello(board.wait_frame(lambda frame: frame[0] == link.HELLO and
+                                                  struct.unpack("<I", frame[2][1:5])[0] not in nonces, 2)[2])
+                nonces.add(board.nonce)
+            mark = board.mark()
+            second = os.open(board.link, os.O_RDWR | os.O_NOCTTY)
+            board.ack(BEAT)
+            os.close(second)
+            board.ack(BEAT)
+            board.rest(0.02)
+            assert not [entry for entry in board.read_log()[mark:] if "reset" in entry]
+
+
 @test("host silence makes every output safe within 600 ms")
 def silence():
     with avr() as board:
@@ -369,13 +394,13 @@ def button():
         for pressed in (1, 0, 1, 0):
             board.events.clear()
             start = board.mark()
-            began = time.monotonic()
             board.control(f"button {pressed}")
             board.wait_event((1, BUTTON, pressed))
-            took = time.monotonic() - began
-            assert took < 0.25, took  # wall clock; the chip's own time is below
+            pressed_us = board.wait_log(lambda entry: entry.get("button") == pressed, 2, start)["t_us"]
+            told = board.wait_log(lambda entry: "uart_tx" in entry and decode_type(entry["uart_tx"]) == link.EVENT, 2, start)
+            took_ms = (told["t_us"] - pressed_us) / 1000
+            assert 10 <= took_ms <= 30, took_ms
             assert bool(board.ack(BEAT)[1] & 1 << BUTTON) == bool(pressed)
-            assert start >= 0
         board.events.clear()
         for bounce in range(20):
             board.control(f"button {bounce % 2}")
@@ -552,6 +577,13 @@ def wiring():
     assert table in (ROOT / "hardware/README.md").read_text()
 
 
+@test("the wiring picture is that of the board's JSON")
+def wiring_picture():
+    picture = subprocess.run([sys.executable, ROOT / "Sources/Firmware/tools/generate_board.py", "picture",
+                              ROOT / "hardware/boards/uno.json"], check=True, capture_output=True, text=True).stdout
+    assert picture == (ROOT / "hardware/wiring/uno.svg").read_text()
+
+
 @test("every promise names a test that exists")
 def promises():
     text = (ROOT / "docs/hardware-promises.md").read_text()
@@ -581,6 +613,69 @@ def golden():
         fresh = {path.name: path.read_text() for path in Path(folder).iterdir()}
         kept = {path.name: path.read_text() for path in (ROOT / "Tests/Golden/link").glob("*.hex")}
         assert fresh == kept
+
+
+@test("every header compiles on its own, as C and as C++, with gcc and with clang")
+def headers():
+    compilers = [["gcc", "-std=c11", "-xc"], ["g++", "-std=c++17", "-xc++"]]
+    if subprocess.run(["sh", "-c", "command -v clang"], capture_output=True).returncode == 0:
+        compilers += [["clang", "-std=c11", "-xc"], ["clang++", "-std=c++17", "-xc++"]]
+    folder = ROOT / "Sources/Firmware/Core/src"
+    headers = sorted(folder.glob("*.h"))
+    assert len(headers) >= 10
+    for header in headers:
+        for compiler in compilers:
+            run = subprocess.run([*compiler, "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only", "-I", folder, "-"],
+                                 input=f'#include "{header.name}"\n', capture_output=True, text=True)
+            assert run.returncode == 0, (header.name, compiler[0], run.stderr)
+    for source in sorted(folder.glob("*.c")):
+        for compiler in compilers:
+            if compiler[-1] == "-xc":
+                run = subprocess.run([*compiler[:-1], "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only", source],
+                                     capture_output=True, text=True)
+                assert run.returncode == 0, (source.name, compiler[0], run.stderr)
+
+
+@test("a line full of random bytes moves nothing and stops nothing")
+def babble():
+    generator = random.Random(SEED)
+    with avr() as board:
+        board.open()
+        end = time.monotonic() + 2
+        sent = 0
+        while time.monotonic() < end:
+            noise = bytes(0 if generator.random() < 0.1 else generator.randrange(256) for _ in range(256))
+            try:
+                sent += os.write(board.port, noise)
+            except BlockingIOError:
+                pass
+            board.rest(0.02)
+        board.frames.clear()
+        board.wait_log(lambda entry: "uart_rx" in entry, 2)
+        board.request(HELLO_REQUEST, tries=20)
+        counters = board.counters()
+        errors = counters["crc_errors"] + counters["framing_errors"]
+        print(f"    SEED={SEED}: {sent} random bytes, {errors} errors counted, longest pass {counters['loop_max_us']} us")
+        assert errors > 100 and counters["boots"] == 1, counters
+        assert not [entry for entry in board.read_log() if is_output(entry) and is_on(entry)]
+
+
+@test("variables and stack leave at least 600 bytes of the Uno's memory untouched")
+def memory():
+    with avr() as board:
+        board.open()
+        board.manifest()
+        board.arm()
+        turn_everything_on(board)
+        board.control("button 1")
+        board.wait_event((1, BUTTON, 1))
+        board.counters()
+        board.ack(ESTOP)
+        board.ack(IDENTITY_WRITE, bytes(range(1, 9)))
+        board.control("memory")
+        untouched = board.wait_log(lambda entry: "ram_untouched" in entry, 2)["ram_untouched"]
+        print(f"    {untouched} of 2048 bytes untouched")
+        assert untouched >= 600, untouched
 
 
 # ---- The bootloader

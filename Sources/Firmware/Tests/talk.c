@@ -6,8 +6,7 @@
 uint16_t talk_remaining_ms;
 static uint8_t next_seq;
 
-bool talk_next(fake_t *fake, said_t *said)
-{
+bool talk_next(fake_t *fake, said_t *said) {
     cue_decoder_t decoder = {0};
     for (size_t at = 0; at < fake->output_size; at++) {
         if (cue_decoder_push(&decoder, fake->output[at]) == CUE_LINK_FRAME) {
@@ -25,8 +24,7 @@ bool talk_next(fake_t *fake, said_t *said)
     return false;
 }
 
-said_t talk(fake_t *fake, uint8_t type, uint8_t seq, const void *payload, size_t size)
-{
+said_t talk(fake_t *fake, uint8_t type, uint8_t seq, const void *payload, size_t size) {
     uint8_t wire[CUE_FRAME_SIZE_MAX];
     size_t wire_size;
     said_t said = {0};
@@ -42,14 +40,12 @@ said_t talk(fake_t *fake, uint8_t type, uint8_t seq, const void *payload, size_t
     return said;
 }
 
-said_t ask(fake_t *fake, uint8_t type, const void *payload, size_t size)
-{
+said_t ask(fake_t *fake, uint8_t type, const void *payload, size_t size) {
     next_seq++;
     return talk(fake, type, next_seq, payload, size);
 }
 
-void talk_armed(fake_t *fake, uint64_t time_us)
-{
+void talk_armed(fake_t *fake, uint64_t time_us) {
     uint8_t nonce[4];
     fake_init(fake, time_us);
     fake_boot(fake, CUE_RESET_PIN, 0x1234);
@@ -58,8 +54,7 @@ void talk_armed(fake_t *fake, uint64_t time_us)
     (void)ask(fake, CUE_ARM, nonce, sizeof nonce);
 }
 
-int command(fake_t *fake, uint8_t channel, uint8_t operation, const void *arguments, size_t size)
-{
+int command(fake_t *fake, uint8_t channel, uint8_t operation, const void *arguments, size_t size) {
     uint8_t payload[CUE_PAYLOAD_SIZE_MAX] = {channel, operation};
     if (size > 0) {
         memcpy(payload + 2, arguments, size);
@@ -72,59 +67,51 @@ int command(fake_t *fake, uint8_t channel, uint8_t operation, const void *argume
     return said.type == CUE_ACK ? 0 : 255;
 }
 
-int set(fake_t *fake, uint8_t channel, uint8_t on, uint16_t duration_ms)
-{
+int set(fake_t *fake, uint8_t channel, uint8_t on, uint16_t duration_ms) {
     uint8_t arguments[3] = {on};
     cue_write_u16(arguments + 1, duration_ms);
     return command(fake, channel, CUE_OP_SET, arguments, sizeof arguments);
 }
 
-int pulse(fake_t *fake, uint8_t channel, uint16_t duration_ms)
-{
+int pulse(fake_t *fake, uint8_t channel, uint16_t duration_ms) {
     uint8_t arguments[2];
     cue_write_u16(arguments, duration_ms);
     return command(fake, channel, CUE_OP_PULSE, arguments, sizeof arguments);
 }
 
-static int two(fake_t *fake, uint8_t channel, uint8_t operation, uint16_t first, uint16_t second)
-{
+static int two(fake_t *fake, uint8_t channel, uint8_t operation, uint16_t first, uint16_t second) {
     uint8_t arguments[4];
     cue_write_u16(arguments, first);
     cue_write_u16(arguments + 2, second);
     return command(fake, channel, operation, arguments, sizeof arguments);
 }
 
-int target(fake_t *fake, uint16_t angle_cdeg, uint16_t hold_ms)
-{
+int target(fake_t *fake, uint16_t angle_cdeg, uint16_t hold_ms) {
     return two(fake, SERVO, CUE_OP_TARGET, angle_cdeg, hold_ms);
 }
 
-int drive(fake_t *fake, int16_t speed_permille, uint16_t duration_ms)
-{
+int drive(fake_t *fake, int16_t speed_permille, uint16_t duration_ms) {
     return two(fake, MOTOR, CUE_OP_DRIVE, (uint16_t)speed_permille, duration_ms);
 }
 
-int tone(fake_t *fake, uint16_t frequency_hz, uint16_t duration_ms)
-{
+int tone(fake_t *fake, uint16_t frequency_hz, uint16_t duration_ms) {
     return two(fake, BUZZER, CUE_OP_TONE, frequency_hz, duration_ms);
 }
 
-int fill(fake_t *fake, uint8_t level, uint8_t first, uint8_t count, uint16_t duration_ms)
-{
+int fill(fake_t *fake, uint8_t level, uint8_t first, uint8_t count, uint16_t duration_ms) {
     uint8_t arguments[7] = {level, (uint8_t)(level / 2), (uint8_t)(level / 4), first, count};
     cue_write_u16(arguments + 5, duration_ms);
     return command(fake, STRIP, CUE_OP_FILL, arguments, sizeof arguments);
 }
 
-int off(fake_t *fake, uint8_t channel)
-{
+int off(fake_t *fake, uint8_t channel) {
     return command(fake, channel, CUE_OP_OFF, NULL, 0);
 }
 
-void beat_for(fake_t *fake, uint32_t time_ms)
-{
+void beat_for(fake_t *fake, uint32_t time_ms) {
     for (uint32_t passed = 0; passed < time_ms;) {
-        uint32_t part = time_ms - passed < CUE_BEAT_PERIOD_MS ? time_ms - passed : CUE_BEAT_PERIOD_MS;
+        uint32_t part =
+            time_ms - passed < CUE_BEAT_PERIOD_MS ? time_ms - passed : CUE_BEAT_PERIOD_MS;
         fake_run(fake, part);
         passed += part;
         (void)ask(fake, CUE_BEAT, NULL, 0);

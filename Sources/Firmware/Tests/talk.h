@@ -14,8 +14,8 @@ typedef struct {
 // Takes the oldest frame the board sent; false when there is none.
 bool talk_next(fake_t *fake, said_t *said);
 
-// Sends a frame, lets the board run one pass, and returns its answer (type 0 when there is none). Events
-// before it are skipped and stay unread.
+// Sends a frame, lets the board run one pass, and returns its answer (type 0 when there is none).
+// Events before it are skipped and stay unread.
 said_t talk(fake_t *fake, uint8_t type, uint8_t seq, const void *payload, size_t size);
 
 // The same with a sequence number of its own.

@@ -43,6 +43,7 @@ extern bool cue_test_failed;
         }                                                                                          \
     } while (0)
 
-extern const cue_test_t cue_link_tests[], cue_session_tests[], cue_channel_tests[], cue_fuzz_tests[];
+extern const cue_test_t cue_link_tests[], cue_session_tests[], cue_channel_tests[],
+    cue_fuzz_tests[];
 
 #endif

@@ -6,8 +6,7 @@
 static fake_t fake;
 static const uint64_t START_US = 5000000;
 
-static void pulse_length(void)
-{
+static void pulse_length(void) {
     // 1 ms before the 32-bit microseconds wrap, and 1 ms before the milliseconds do.
     const uint64_t starts[] = {START_US, 0xFFFFFFFFu - 1000u, 4294967295000u - 1000u};
     for (size_t index = 0; index < 3; index++) {
@@ -22,8 +21,7 @@ static void pulse_length(void)
     }
 }
 
-static void longest_on_time(void)
-{
+static void longest_on_time(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(set(&fake, RELAY1, 1, 0), 0);
     CHECK_EQUAL(target(&fake, 0, 0), 0);
@@ -46,8 +44,7 @@ static void longest_on_time(void)
     CHECK(fake.violation == NULL);
 }
 
-static void fresh_commands(void)
-{
+static void fresh_commands(void) {
     talk_armed(&fake, START_US);
     for (int round = 0; round < 10; round++) {
         CHECK_EQUAL(set(&fake, RELAY1, 1, 0), 0);
@@ -62,8 +59,7 @@ static void fresh_commands(void)
     CHECK(fake.violation == NULL);
 }
 
-static void shortest_pause(void)
-{
+static void shortest_pause(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(set(&fake, RELAY1, 1, 0), 0);
     beat_for(&fake, 100);
@@ -73,7 +69,8 @@ static void shortest_pause(void)
     fake_run(&fake, 19);
     CHECK_EQUAL(pulse(&fake, RELAY1, 5), CUE_NAK_BUSY);
     CHECK_EQUAL(talk_remaining_ms, 1);
-    CHECK_EQUAL(off(&fake, RELAY1), 0); // off is always possible, and does not make the pause longer
+    CHECK_EQUAL(off(&fake, RELAY1),
+                0); // off is always possible, and does not make the pause longer
     fake_run(&fake, 1);
     CHECK_EQUAL(pulse(&fake, RELAY1, 5), 0);
     // The pause holds over disarming.
@@ -85,8 +82,7 @@ static void shortest_pause(void)
     CHECK(fake.violation == NULL);
 }
 
-static void pulse_is_not_disturbed(void)
-{
+static void pulse_is_not_disturbed(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(pulse(&fake, RELAY1, 200), 0);
     fake_run(&fake, 50);
@@ -103,8 +99,7 @@ static void pulse_is_not_disturbed(void)
     CHECK(fake.violation == NULL);
 }
 
-static void ranges(void)
-{
+static void ranges(void) {
     talk_armed(&fake, START_US);
     const int refused = CUE_NAK_OUT_OF_RANGE;
     CHECK_EQUAL(set(&fake, RELAY1, 2, 0), refused);
@@ -126,6 +121,7 @@ static void ranges(void)
     CHECK_EQUAL(fill(&fake, 255, 0, 9, 0), refused);
     CHECK_EQUAL(fill(&fake, 255, 8, 1, 0), refused);
     CHECK_EQUAL(fill(&fake, 255, 255, 255, 0), refused);
+    CHECK_EQUAL(fill(&fake, 255, 250, 8, 0), refused); // 258 modulo 256 would fit
     CHECK_EQUAL(fill(&fake, 255, 0, 0, 0), refused);
     CHECK_EQUAL(fill(&fake, 255, 0, 8, 60001), refused);
     for (size_t channel = 0; channel < CUE_CHANNEL_COUNT; channel++) {
@@ -138,8 +134,7 @@ static void ranges(void)
     CHECK_EQUAL(fill(&fake, 255, 7, 1, 60000), 0);
 }
 
-static void servo_widths(void)
-{
+static void servo_widths(void) {
     const uint16_t angles[] = {0, 9000, 18000, 1, 4500, 17999};
     const int32_t widths[] = {500, 1500, 2500, 500, 1000, 2499};
     talk_armed(&fake, START_US);
@@ -152,8 +147,7 @@ static void servo_widths(void)
     CHECK_EQUAL(fake.driven[SERVO], 0);
 }
 
-static void motor_direction(void)
-{
+static void motor_direction(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(drive(&fake, 300, 1000), 0);
     CHECK_EQUAL(drive(&fake, 800, 1000), 0);
@@ -168,8 +162,7 @@ static void motor_direction(void)
     CHECK(fake.violation == NULL);
 }
 
-static void strip_colours(void)
-{
+static void strip_colours(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(fill(&fake, 200, 1, 2, 0), 0);
     const uint8_t first[9] = {0, 0, 0, 100, 200, 50, 100, 200, 50}; // green, red, blue
@@ -187,8 +180,7 @@ static void strip_colours(void)
     CHECK(fake.violation == NULL);
 }
 
-static void active_bits(void)
-{
+static void active_bits(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(set(&fake, RELAY2, 1, 0), 0);
     CHECK_EQUAL(tone(&fake, 440, 0), 0);
@@ -198,8 +190,7 @@ static void active_bits(void)
     CHECK_EQUAL(cue_read_u16(said.payload + 1), 1u << RELAY2 | 1u << BUZZER | 1u << BUTTON);
 }
 
-static void button_bounce(void)
-{
+static void button_bounce(void) {
     said_t said;
     unsigned events = 0;
     talk_armed(&fake, START_US);
@@ -223,8 +214,7 @@ static void button_bounce(void)
     CHECK_EQUAL(events, 1);
 }
 
-static void idle_time(void)
-{
+static void idle_time(void) {
     talk_armed(&fake, START_US);
     fake_run(&fake, 20);
     CHECK_EQUAL(cue_device_step(&fake.device), 2000);

@@ -12,37 +12,32 @@ static fake_t fake;
 static uint64_t random_state;
 
 // xorshift64*
-static uint32_t random_u32(void)
-{
+static uint32_t random_u32(void) {
     random_state ^= random_state >> 12;
     random_state ^= random_state << 25;
     random_state ^= random_state >> 27;
     return (uint32_t)((random_state * 0x2545F4914F6CDD1Du) >> 32);
 }
 
-static uint32_t below(uint32_t limit)
-{
+static uint32_t below(uint32_t limit) {
     return random_u32() % limit;
 }
 
-static void seed(void)
-{
+static void seed(void) {
     const char *text = getenv("SEED");
     uint64_t value = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
     printf("    SEED=%llu\n", (unsigned long long)value);
     random_state = value * 2 + 1;
 }
 
-static void ignore(void *context, cue_link_result_t result, const cue_frame_t *frame)
-{
+static void ignore(void *context, cue_link_result_t result, const cue_frame_t *frame) {
     unsigned *frames = context;
     if (result == CUE_LINK_FRAME) {
         *frames += frame->payload_size <= CUE_PAYLOAD_SIZE_MAX ? 1u : 1000000u;
     }
 }
 
-static void parser(void)
-{
+static void parser(void) {
     cue_decoder_t decoder = {0};
     unsigned frames = 0, good = 0;
     seed();
@@ -86,8 +81,7 @@ static void parser(void)
 }
 
 // A payload that is mostly sensible, so that commands are executed and not only refused.
-static size_t random_payload(uint8_t type, uint8_t *payload)
-{
+static size_t random_payload(uint8_t type, uint8_t *payload) {
     static const uint8_t sizes[] = {0, 0, 2, 4, 0, 0, 0, 0, 4, 0, 8};
     static const uint8_t arguments[] = {0, 3, 2, 4, 4, 4, 7, 0};
     static const uint8_t operations[CUE_CHANNEL_COUNT] = {2, 2, 1, 3, 4, 5, 6, 7};
@@ -126,12 +120,12 @@ static size_t random_payload(uint8_t type, uint8_t *payload)
     return 2u + (payload[1] < sizeof arguments ? arguments[payload[1]] : 0u);
 }
 
-static void send_random(uint8_t *last, size_t *last_size)
-{
+static void send_random(uint8_t *last, size_t *last_size) {
     uint8_t payload[CUE_PAYLOAD_SIZE_MAX];
-    static const uint8_t types[] = {CUE_COMMAND, CUE_COMMAND, CUE_COMMAND, CUE_COMMAND, CUE_COMMAND,
-                                    CUE_COMMAND, CUE_BEAT, CUE_BEAT, CUE_ARM, CUE_ARM,
-                                    CUE_MANIFEST_READ, CUE_COUNTERS_READ, CUE_HELLO_REQUEST};
+    static const uint8_t types[] = {
+        CUE_COMMAND,       CUE_COMMAND,       CUE_COMMAND,      CUE_COMMAND, CUE_COMMAND,
+        CUE_COMMAND,       CUE_BEAT,          CUE_BEAT,         CUE_ARM,     CUE_ARM,
+        CUE_MANIFEST_READ, CUE_COUNTERS_READ, CUE_HELLO_REQUEST};
     uint8_t type = types[below(sizeof types)];
     switch (below(60)) {
     case 0:
@@ -167,8 +161,7 @@ static void send_random(uint8_t *last, size_t *last_size)
     fake_put(&fake, wire, cut);
 }
 
-static void session(void)
-{
+static void session(void) {
     uint8_t last[CUE_FRAME_SIZE_MAX];
     size_t last_size = 0;
     unsigned executed = 0, boots = 0, edges = 0;
@@ -213,8 +206,8 @@ static void session(void)
             printf("    %s (input %d)\n", fake.violation, input);
         }
         CHECK(fake.violation == NULL || strstr(fake.violation, "longer") != NULL);
-        // The clock jumped over the end of an on-time: at the next pass it must be off, which the judge,
-        // who looks after each pass, has just seen.
+        // The clock jumped over the end of an on-time: at the next pass it must be off, which the
+        // judge, who looks after each pass, has just seen.
         CHECK(fake.violation == NULL);
     }
     for (size_t channel = 0; channel < CUE_CHANNEL_COUNT; channel++) {
@@ -225,8 +218,7 @@ static void session(void)
     CHECK(edges > 0);
 }
 
-static void unarmed(void)
-{
+static void unarmed(void) {
     uint8_t last[CUE_FRAME_SIZE_MAX];
     size_t last_size = 0;
     seed();

@@ -16,8 +16,7 @@ typedef struct {
     char error[16];
 } golden_t;
 
-static size_t parse_hex(const char *text, uint8_t *bytes, size_t capacity)
-{
+static size_t parse_hex(const char *text, uint8_t *bytes, size_t capacity) {
     size_t size = 0;
     unsigned byte;
     while (size < capacity && sscanf(text + 2 * size, "%2x", &byte) == 1) {
@@ -26,8 +25,7 @@ static size_t parse_hex(const char *text, uint8_t *bytes, size_t capacity)
     return size;
 }
 
-static bool read_golden(const char *path, golden_t *golden)
-{
+static bool read_golden(const char *path, golden_t *golden) {
     static char line[2 * BYTES_MAX + 64];
     FILE *file = fopen(path, "r");
     memset(golden, 0, sizeof *golden);
@@ -71,8 +69,7 @@ typedef struct {
     unsigned crc_errors, framing_errors;
 } seen_t;
 
-static void see(void *context, cue_link_result_t result, const cue_frame_t *frame)
-{
+static void see(void *context, cue_link_result_t result, const cue_frame_t *frame) {
     seen_t *seen = context;
     if (result == CUE_LINK_BAD_CRC) {
         seen->crc_errors++;
@@ -88,8 +85,7 @@ static void see(void *context, cue_link_result_t result, const cue_frame_t *fram
 }
 
 // Calls `check` for every golden file of a kind; fails when there are fewer than `least`.
-static void each_golden(const char *pattern, size_t least, void (*check)(const golden_t *golden))
-{
+static void each_golden(const char *pattern, size_t least, void (*check)(const golden_t *golden)) {
     char path[512];
     glob_t found;
     static golden_t golden;
@@ -106,8 +102,7 @@ static void each_golden(const char *pattern, size_t least, void (*check)(const g
     globfree(&found);
 }
 
-static void check_frame(const golden_t *golden)
-{
+static void check_frame(const golden_t *golden) {
     uint8_t wire[CUE_FRAME_SIZE_MAX];
     size_t size;
     CHECK(cue_link_encode((uint8_t)golden->type, (uint8_t)golden->seq, golden->payload,
@@ -126,13 +121,11 @@ static void check_frame(const golden_t *golden)
     CHECK_EQUAL(seen.crc_errors + seen.framing_errors, 0);
 }
 
-static void golden_frames(void)
-{
+static void golden_frames(void) {
     each_golden("frame-*.hex", 25, check_frame);
 }
 
-static void check_bad(const golden_t *golden)
-{
+static void check_bad(const golden_t *golden) {
     cue_decoder_t decoder = {0};
     seen_t seen = {0};
     bool crc = strcmp(golden->error, "crc") == 0;
@@ -142,13 +135,11 @@ static void check_bad(const golden_t *golden)
     CHECK_EQUAL(seen.framing_errors, crc ? 0 : 1);
 }
 
-static void golden_bad(void)
-{
+static void golden_bad(void) {
     each_golden("bad-*.hex", 8, check_bad);
 }
 
-static void check_stream(const golden_t *golden)
-{
+static void check_stream(const golden_t *golden) {
     // In one piece, byte by byte, and with the decoder's former contents as garbage.
     cue_decoder_t decoder;
     memset(&decoder, 0xA5, sizeof decoder);
@@ -164,18 +155,15 @@ static void check_stream(const golden_t *golden)
     CHECK_EQUAL(seen.framing_errors, golden->framing_errors);
 }
 
-static void golden_streams(void)
-{
+static void golden_streams(void) {
     each_golden("stream-*.hex", 5, check_stream);
 }
 
-static void crc_check_value(void)
-{
+static void crc_check_value(void) {
     CHECK_EQUAL(cue_crc16(0xFFFF, (const uint8_t *)"123456789", 9), 0x6F91);
 }
 
-static void encode_limits(void)
-{
+static void encode_limits(void) {
     uint8_t payload[45] = {0};
     uint8_t wire[64];
     size_t size = 99;
@@ -188,10 +176,9 @@ static void encode_limits(void)
     CHECK_EQUAL(size, 7);
 }
 
-static void every_flip_is_noticed(void)
-{
-    // Any one or two wrong bits between the delimiters give an error or, where a 00 came about, nothing
-    // that passes for a frame.
+static void every_flip_is_noticed(void) {
+    // Any one or two wrong bits between the delimiters give an error or, where a 00 came about,
+    // nothing that passes for a frame.
     uint8_t payload[7] = {3, 3, 0x28, 0x23, 0, 0, 9};
     uint8_t wire[CUE_FRAME_SIZE_MAX];
     size_t size;

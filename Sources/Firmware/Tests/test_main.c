@@ -1,12 +1,12 @@
-// Runs every test of the Core on this computer. Arguments: the folder of golden files; SEED in the environment.
+// Runs every test of the Core on this computer. Arguments: the folder of golden files; SEED in the
+// environment.
 #include "test.h"
 #include <stdlib.h> // getenv
 
 bool cue_test_failed;
 const char *cue_golden_folder = "Tests/Golden/link";
 
-int main(int count, char **arguments)
-{
+int main(int count, char **arguments) {
     const cue_test_t *suites[] = {cue_link_tests, cue_session_tests, cue_channel_tests,
                                   cue_fuzz_tests};
     int passed = 0, failed = 0;

@@ -1,4 +1,5 @@
-// Conversations with a fake board: arming, beats, duplicates, every refusal, E-stop, identity, counters.
+// Conversations with a fake board: arming, beats, duplicates, every refusal, E-stop, identity,
+// counters.
 #include "cue_bytes.h" // little-endian fields
 #include "talk.h"      // the host's half
 #include "test.h"      // CHECK
@@ -7,13 +8,11 @@
 static fake_t fake;
 static const uint64_t START_US = 5000000;
 
-static void check_state(uint8_t state)
-{
+static void check_state(uint8_t state) {
     CHECK_EQUAL(fake.device.state & CUE_STATE_MASK, state);
 }
 
-static bool event_came(uint8_t kind, uint8_t channel, int16_t value)
-{
+static bool event_came(uint8_t kind, uint8_t channel, int16_t value) {
     said_t said;
     while (talk_next(&fake, &said)) {
         if (said.type == CUE_EVENT && said.payload[0] == kind && said.payload[1] == channel &&
@@ -24,8 +23,7 @@ static bool event_came(uint8_t kind, uint8_t channel, int16_t value)
     return false;
 }
 
-static void hello_at_boot(void)
-{
+static void hello_at_boot(void) {
     said_t said;
     fake_init(&fake, START_US);
     fake_boot(&fake, CUE_RESET_POWER_ON, 0xBEEF);
@@ -51,8 +49,7 @@ static void hello_at_boot(void)
     CHECK(memcmp(again.payload, said.payload, CUE_HELLO_SIZE) == 0);
 }
 
-static void nonce_differs(void)
-{
+static void nonce_differs(void) {
     static uint32_t seen[300];
     fake_init(&fake, START_US);
     for (size_t boot = 0; boot < 300; boot++) {
@@ -65,8 +62,7 @@ static void nonce_differs(void)
     }
 }
 
-static void boot_counter_survives_power_cut(void)
-{
+static void boot_counter_survives_power_cut(void) {
     // A cut while the boot counter is written costs at most that one number.
     for (unsigned cut = 0; cut <= 6; cut++) {
         fake_init(&fake, START_US);
@@ -89,8 +85,7 @@ static void boot_counter_survives_power_cut(void)
     }
 }
 
-static void manifest_in_chunks(void)
-{
+static void manifest_in_chunks(void) {
     static uint8_t text[4096];
     static const uint8_t expected[CUE_MANIFEST_SIZE] = CUE_MANIFEST_BYTES;
     size_t size = 0;
@@ -116,8 +111,7 @@ static void manifest_in_chunks(void)
     CHECK_EQUAL(said.payload[0], CUE_NAK_OUT_OF_RANGE);
 }
 
-static void commands_need_arming(void)
-{
+static void commands_need_arming(void) {
     fake_init(&fake, START_US);
     fake_boot(&fake, CUE_RESET_PIN, 1);
     CHECK_EQUAL(pulse(&fake, RELAY1, 100), CUE_NAK_NOT_ARMED);
@@ -141,8 +135,7 @@ static void commands_need_arming(void)
     CHECK_HELPER(check_state(CUE_SAFE));
 }
 
-static void silence_disarms(void)
-{
+static void silence_disarms(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(set(&fake, RELAY1, 1, 0), 0);
     fake_run(&fake, 499);
@@ -157,8 +150,7 @@ static void silence_disarms(void)
     CHECK_EQUAL(pulse(&fake, RELAY1, 10), CUE_NAK_NOT_ARMED);
 }
 
-static void any_valid_frame_is_a_beat(void)
-{
+static void any_valid_frame_is_a_beat(void) {
     talk_armed(&fake, START_US);
     for (int round = 0; round < 5; round++) {
         fake_run(&fake, 400);
@@ -173,8 +165,7 @@ static void any_valid_frame_is_a_beat(void)
     CHECK_HELPER(check_state(CUE_SAFE));
 }
 
-static void beats_keep_it_armed(void)
-{
+static void beats_keep_it_armed(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(set(&fake, LAMP, 1, 0), 0);
     beat_for(&fake, 20000);
@@ -183,8 +174,7 @@ static void beats_keep_it_armed(void)
     CHECK(fake.violation == NULL);
 }
 
-static void duplicates_are_replayed(void)
-{
+static void duplicates_are_replayed(void) {
     const uint8_t payload[] = {RELAY1, CUE_OP_PULSE, 50, 0};
     talk_armed(&fake, START_US);
     said_t first = talk(&fake, CUE_COMMAND, 9, payload, sizeof payload);
@@ -204,8 +194,7 @@ static void duplicates_are_replayed(void)
     CHECK_EQUAL(fake.on_edges[RELAY2], 1);
 }
 
-static void naks_are_replayed(void)
-{
+static void naks_are_replayed(void) {
     const uint8_t payload[] = {RELAY1, CUE_OP_PULSE, 50, 0};
     talk_armed(&fake, START_US);
     CHECK_EQUAL(talk(&fake, CUE_COMMAND, 1, payload, sizeof payload).type, CUE_ACK);
@@ -216,8 +205,7 @@ static void naks_are_replayed(void)
     CHECK_EQUAL(fake.device.counters.naks, 1);
 }
 
-static void memory_is_bounded(void)
-{
+static void memory_is_bounded(void) {
     const uint8_t payload[] = {RELAY1, CUE_OP_PULSE, 20, 0};
     talk_armed(&fake, START_US);
     CHECK_EQUAL(talk(&fake, CUE_COMMAND, 9, payload, sizeof payload).type, CUE_ACK);
@@ -233,8 +221,7 @@ static void memory_is_bounded(void)
     CHECK_EQUAL(fake.on_edges[RELAY1], 2);
 }
 
-static void hello_request_forgets(void)
-{
+static void hello_request_forgets(void) {
     const uint8_t payload[] = {RELAY1, CUE_OP_PULSE, 20, 0};
     talk_armed(&fake, START_US);
     CHECK_EQUAL(talk(&fake, CUE_COMMAND, 1, payload, sizeof payload).type, CUE_ACK);
@@ -244,8 +231,7 @@ static void hello_request_forgets(void)
     CHECK_EQUAL(fake.on_edges[RELAY1], 2);
 }
 
-static void estop_latches(void)
-{
+static void estop_latches(void) {
     uint8_t nonce[4];
     talk_armed(&fake, START_US);
     cue_write_u32(nonce, fake.device.nonce);
@@ -283,8 +269,7 @@ static void estop_latches(void)
     CHECK(fake.violation == NULL);
 }
 
-static void estop_works_unarmed(void)
-{
+static void estop_works_unarmed(void) {
     fake_init(&fake, START_US);
     fake_boot(&fake, 0, 0);
     CHECK_EQUAL(talk(&fake, CUE_ESTOP, 200, NULL, 0).type, CUE_ACK);
@@ -294,12 +279,11 @@ static void estop_works_unarmed(void)
     CHECK_EQUAL(fake.device.counters.duplicates, 0);
 }
 
-static void lengths_are_exact(void)
-{
-    static const uint8_t sizes[][2] = {{CUE_HELLO_REQUEST, 0}, {CUE_MANIFEST_READ, 2}, {CUE_ARM, 4},
-                                       {CUE_DISARM, 0}, {CUE_BEAT, 0}, {CUE_ESTOP, 0},
-                                       {CUE_ESTOP_CLEAR, 4}, {CUE_COUNTERS_READ, 0},
-                                       {CUE_IDENTITY_WRITE, 8}};
+static void lengths_are_exact(void) {
+    static const uint8_t sizes[][2] = {
+        {CUE_HELLO_REQUEST, 0}, {CUE_MANIFEST_READ, 2}, {CUE_ARM, 4},
+        {CUE_DISARM, 0},        {CUE_BEAT, 0},          {CUE_ESTOP, 0},
+        {CUE_ESTOP_CLEAR, 4},   {CUE_COUNTERS_READ, 0}, {CUE_IDENTITY_WRITE, 8}};
     uint8_t payload[CUE_PAYLOAD_SIZE_MAX] = {0};
     talk_armed(&fake, START_US);
     for (size_t type = 0; type < sizeof sizes / sizeof *sizes; type++) {
@@ -326,8 +310,7 @@ static void lengths_are_exact(void)
     CHECK_EQUAL(ask(&fake, CUE_COMMAND, payload, 0).payload[0], CUE_NAK_BAD_LENGTH);
 }
 
-static void unknown_types(void)
-{
+static void unknown_types(void) {
     talk_armed(&fake, START_US);
     for (unsigned type = 0; type < 256; type++) {
         if (type < CUE_HELLO_REQUEST || type > CUE_IDENTITY_WRITE) {
@@ -338,15 +321,15 @@ static void unknown_types(void)
     }
 }
 
-static void bad_channels_and_operations(void)
-{
+static void bad_channels_and_operations(void) {
     uint8_t arguments[8] = {0};
     talk_armed(&fake, START_US);
     for (unsigned channel = CUE_CHANNEL_COUNT; channel < 256; channel++) {
         CHECK_EQUAL(off(&fake, (uint8_t)channel), CUE_NAK_BAD_CHANNEL);
     }
     for (unsigned operation = 0; operation < 256; operation++) {
-        CHECK_EQUAL(command(&fake, BUTTON, (uint8_t)operation, arguments, 3), CUE_NAK_BAD_OPERATION);
+        CHECK_EQUAL(command(&fake, BUTTON, (uint8_t)operation, arguments, 3),
+                    CUE_NAK_BAD_OPERATION);
         if (operation == 0 || operation > CUE_OP_OFF) {
             CHECK_EQUAL(command(&fake, RELAY1, (uint8_t)operation, arguments, 3),
                         CUE_NAK_BAD_OPERATION);
@@ -356,8 +339,7 @@ static void bad_channels_and_operations(void)
     CHECK_EQUAL(command(&fake, STRIP, CUE_OP_DRIVE, arguments, 4), CUE_NAK_BAD_OPERATION);
 }
 
-static void identity(void)
-{
+static void identity(void) {
     const uint8_t uid[8] = {1, 2, 3, 4, 5, 6, 7, 8}, other[8] = {8, 7, 6, 5, 4, 3, 2, 1};
     const uint8_t zeros[8] = {0}, ones[8] = {255, 255, 255, 255, 255, 255, 255, 255};
     talk_armed(&fake, START_US);
@@ -380,8 +362,7 @@ static void identity(void)
     CHECK_EQUAL(said.payload[24] & CUE_STATE_UID_BLANK, 0);
 }
 
-static void counters(void)
-{
+static void counters(void) {
     const uint8_t bad_crc[] = {0, 5, 5, 1, 2, 3, 0}, bad_framing[] = {0, 9, 5, 0};
     talk_armed(&fake, START_US);
     fake_put(&fake, bad_crc, sizeof bad_crc);
@@ -408,8 +389,7 @@ static void counters(void)
     CHECK_EQUAL(fake.device.counters.overruns, 65535);
 }
 
-static void full_line(void)
-{
+static void full_line(void) {
     talk_armed(&fake, START_US);
     fake.line_full = true;
     CHECK_EQUAL(pulse(&fake, RELAY1, 10), 255); // executed, but the answer is lost
@@ -435,8 +415,7 @@ static void full_line(void)
     CHECK_EQUAL(last, 1);
 }
 
-static void boot_faults(void)
-{
+static void boot_faults(void) {
     fake_init(&fake, START_US);
     fake_boot(&fake, CUE_RESET_WATCHDOG | CUE_RESET_HANG, 0);
     fake_run(&fake, 3);

@@ -4,6 +4,7 @@
     generate_board.py header   BOARD.json OUTPUT.h [SOURCE...]   channel table, manifest, checksums
     generate_board.py manifest BOARD.json OUTPUT.json [SOURCE...]
     generate_board.py wiring   BOARD.json                        Markdown table on stdout
+    generate_board.py picture  BOARD.json                        the same as SVG on stdout
 
 SOURCE files go into the build hash, so that a board tells which firmware it runs. The output depends on the bytes of
 its inputs and on nothing else. Standard library only.
@@ -13,6 +14,7 @@ import json
 import re
 import sys
 import zlib
+from html import escape
 from pathlib import Path
 
 PROTOCOL = 1
@@ -188,13 +190,37 @@ def wiring(board):
     return "\n".join(lines) + "\n"
 
 
+def picture(board):
+    channels = board["channels"]
+    height = 60 + 48 * len(channels)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 {height}" font-family="sans-serif" font-size="14">',
+        f'<title>Wiring of {escape(board["title"])}</title>',
+        '<rect width="100%" height="100%" fill="#fff"/>',
+        f'<rect x="20" y="40" width="170" height="{height - 60}" rx="8" fill="#0b7285"/>',
+        f'<text x="20" y="28" fill="#222">{escape(board["title"])}</text>',
+    ]
+    for index, channel in enumerate(channels):
+        y = 68 + 48 * index
+        pins = f"D{channel['pin']}" + (f", D{channel['direction_pin']}" if "direction_pin" in channel else "")
+        colour = "#2b8a3e" if channel["kind"] == "button" else "#c92a2a"
+        lines += [
+            f'<text x="178" y="{y + 5}" fill="#fff" text-anchor="end">{pins}</text>',
+            f'<path d="M190 {y}H290" stroke="{colour}" stroke-width="3"/>',
+            f'<rect x="290" y="{y - 18}" width="590" height="38" rx="6" fill="#f1f3f5" stroke="#868e96"/>',
+            f'<text x="302" y="{y - 2}" fill="#222" font-weight="bold">{channel["name"]} ({channel["kind"]})</text>',
+            f'<text x="302" y="{y + 14}" fill="#495057" font-size="12">{escape(channel["wire"])}</text>',
+        ]
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
 def main(arguments):
-    if len(arguments) < 2 or arguments[0] not in ("header", "manifest", "wiring"):
+    if len(arguments) < 2 or arguments[0] not in ("header", "manifest", "wiring", "picture"):
         sys.exit(__doc__)
     command, path = arguments[:2]
     board = load(path)
-    if command == "wiring":
-        sys.stdout.write(wiring(board))
+    if command in ("wiring", "picture"):
+        sys.stdout.write(wiring(board) if command == "wiring" else picture(board))
         return
     build = build_hash(path, arguments[3:])
     output = Path(arguments[2])

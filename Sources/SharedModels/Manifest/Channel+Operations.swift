@@ -19,3 +19,14 @@ extension Channel {
         return operation.problem
     }
 }
+
+extension Channel {
+    /// What becomes of a command whose end is unknown. A channel that may repeat still does not
+    /// repeat what is over by itself: a pulse that was done and is done again is two pulses.
+    package func delivery(of operation: Operation) -> Delivery {
+        switch operation {
+        case .pulse, .tone: .atMostOnce
+        case .set, .target, .drive, .fill, .off: delivery
+        }
+    }
+}

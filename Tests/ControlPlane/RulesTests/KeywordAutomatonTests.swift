@@ -70,4 +70,26 @@ struct KeywordAutomatonTests {
                     == expected)
         }
     }
+
+    @Test(
+        "ranges of coins are found where they lie, also when they share buckets", arguments: 1...8)
+    func findsCoins(seed: UInt64) {
+        var dice = Dice(seed: seed)
+        let count = dice.pick([1, 100, 1000])
+        let ranges = (0..<count).map { place in
+            let low = dice.below(5000)
+            return CoinIntervals.Range(
+                rule: place, low: dice.chance(5) ? .min : low,
+                high: dice.chance(5) ? .max : low + dice.below(300))
+        }
+        let words = RuleBits.wordCount(for: count)
+        let intervals = CoinIntervals(ranges, words: words)
+        for coins in [.min, -1, .max] + (0..<500).map({ _ in dice.below(5400) }) {
+            var bits = [UInt64](repeating: 0, count: words)
+            var span = bits.mutableSpan
+            intervals.insert(coins, into: &span)
+            let expected = ranges.filter { $0.low <= coins && coins <= $0.high }.map(\.rule)
+            #expect(bits == RuleBits.bits(of: expected, words: words), "seed \(seed), \(coins)")
+        }
+    }
 }

@@ -92,12 +92,8 @@ final class RawClient: @unchecked Sendable {
         }
     }
 
-    func takeBytes() -> [UInt8] {
-        state.withLock { state in
-            defer { state.received = [] }
-            return state.received
-        }
-    }
+    /// Forgets the first bytes.
+    func drop(_ count: Int) { state.withLock { $0.received.removeFirst(count) } }
 
     func waitForClose() async throws { try await wait { $1 } }
 

@@ -6,3 +6,4 @@
 #embed "../Migrations/0100_accounts_create.sql" suffix(, 0, )
 #embed "../Migrations/0200_devices_create.sql" suffix(, 0, )
 #embed "../Migrations/0300_rules_create.sql" suffix(, 0, )
+#embed "../Migrations/0400_live_create.sql" suffix(, 0, )

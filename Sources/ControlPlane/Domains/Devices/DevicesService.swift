@@ -79,7 +79,8 @@ package final class DevicesService: Sendable {
                 service.take(state, from: topic)
             }
         }
-        client.subscribe(Topic.everyAgent(.telemetry), quality: .atMostOnce) { [weak self] message in
+        client.subscribe(Topic.everyAgent(.telemetry), quality: .atMostOnce) {
+            [weak self] message in
             self?.received(message, as: AgentTelemetry.self) { service, topic, telemetry in
                 service.dispatcher.updateDirectory {
                     $0.update(topic.agent) { $0.telemetry = telemetry }
@@ -214,6 +215,22 @@ package final class DevicesService: Sendable {
                 case .device(let id): directory.devices[id]?.workspace == workspace
                 }
             }
+        }
+    }
+
+    /// What is stopped in a workspace, with what the database knows of it. A stop acts before it
+    /// is written down, and while the database is away, so memory says what is stopped.
+    package func stopRecords(of workspace: WorkspaceID) async -> [StopRecord] {
+        var written: [StopTarget: StopRecord] = [:]
+        do {
+            for record in try await store.stopRecords(of: workspace) {
+                written[record.target] = record
+            }
+        } catch {
+            log.warning("cannot read since when stops hold", ["reason": .string("\(error)")])
+        }
+        return await stops(of: workspace).map {
+            written[$0] ?? StopRecord(target: $0, by: nil, sinceMilliseconds: nil)
         }
     }
 

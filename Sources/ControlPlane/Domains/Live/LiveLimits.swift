@@ -49,4 +49,30 @@ package enum LiveLimits {
 
     /// Bytes of one record of a capture, or one line of recorded messages; larger is refused.
     package static let captureRecordBytes = 2 << 20
+
+    /// Livestreams of one workspace that are live at once; more are refused.
+    package static let livestreamsPerWorkspace = 10
+    /// Characters of a title; longer is refused.
+    package static let titleCharacters = 120
+    /// Livestreams taken over from a process that died, at once; the rest follow.
+    package static let takenOverAtOnce = 100
+    /// How long a process holds a livestream without renewing.
+    package static let lease = Duration.seconds(15)
+    /// How often leases are renewed and lost ones looked for.
+    package static let leaseRenewal = Duration.seconds(5)
+    /// How much earlier than the database a holder takes its lease as expired.
+    package static let leaseMargin = Duration.seconds(2)
+
+    /// Events that wait for the database; the oldest are dropped and counted.
+    package static let waitingEvents = 50_000
+    /// Events written with one statement.
+    package static let eventBatch = 500
+    /// How long a batch gathers.
+    package static let eventBatchPause = Duration.milliseconds(100)
+    /// How long to wait after the database refused a batch.
+    package static let eventRetryPause = Duration.seconds(1)
+    /// Accounts whose names are remembered; all are forgotten at the limit.
+    package static let rememberedViewers = 10_000
+    /// How long the names of an account are remembered.
+    package static let viewerMemory = Duration.seconds(60)
 }

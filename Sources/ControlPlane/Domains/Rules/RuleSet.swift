@@ -26,6 +26,8 @@ package final class RuleSet: Sendable {
     /// - Parameter rules: those that are disabled or of another workspace are left out. Rules
     ///   that `RuleValidator` refuses do no harm; what cannot hold never matches.
     package init(workspace: WorkspaceID, rules: some Sequence<Rule>, revision: Int64 = 0) {
+        // Built once for the process, here and not in the middle of the first event.
+        _ = FoldTable.standard
         self.workspace = workspace
         self.revision = revision
         var sorted: [TableKind: [Rule]] = [:]

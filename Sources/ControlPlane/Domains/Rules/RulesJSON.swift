@@ -32,7 +32,7 @@ struct RuleJSON: Encodable {
 /// A rule as the API takes it.
 struct RuleBody: Decodable {
     let name: String
-    let is_enabled: Bool?
+    let isEnabled: Bool?
     let priority: Int?
     let trigger: Trigger
     let conditions: [Condition]?
@@ -40,12 +40,20 @@ struct RuleBody: Decodable {
     let guards: Guards?
     let version: Int64?
 
+    private enum CodingKeys: String, CodingKey {
+        case name, isEnabled = "is_enabled", priority, trigger, conditions, actions, guards, version
+    }
+
     func rule(_ id: RuleID, of workspace: WorkspaceID) -> Rule {
         Rule(
-            id: id, workspace: workspace, name: name, isEnabled: is_enabled ?? true,
+            id: id, workspace: workspace, name: name, isEnabled: isEnabled ?? true,
             priority: priority ?? 0, trigger: trigger, conditions: conditions ?? [],
             actions: actions, guards: guards ?? Guards())
     }
 }
 
-struct EnabledBody: Decodable { let is_enabled: Bool }
+struct EnabledBody: Decodable {
+    let isEnabled: Bool
+
+    private enum CodingKeys: String, CodingKey { case isEnabled = "is_enabled" }
+}

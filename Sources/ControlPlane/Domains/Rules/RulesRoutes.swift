@@ -77,7 +77,7 @@ struct RulesRoutes {
         ) { [service] call in
             let body: EnabledBody = try call.body()
             let stored = try await service.setEnabled(
-                body.is_enabled, try call.id("rule_id"), of: try call.id("workspace_id"))
+                body.isEnabled, try call.id("rule_id"), of: try call.id("workspace_id"))
             return try .item(RuleJSON(stored))
         }
     }

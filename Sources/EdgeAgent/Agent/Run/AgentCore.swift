@@ -323,7 +323,7 @@ extension AgentCore {
         do {
             steps(.beforeAccept)
             try journal.accept(
-                command, payload: payload, delivery: accepted.channel.delivery,
+                command, payload: payload, delivery: accepted.channel.delivery(of: command.operation),
                 progress: progress, at: nowMilliseconds)
             steps(.afterAccept)
         } catch {

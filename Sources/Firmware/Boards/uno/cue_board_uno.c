@@ -14,8 +14,9 @@
 #include <avr/wdt.h>         // watchdog
 #include <string.h>          // memcpy_P, memset
 
-// The hang watch counts rounds of timer 0 (1.024 ms). It makes the outputs safe; the watchdog, which also
-// works with interrupts off, resets later. The longest lawful pass is IDENTITY_WRITE, some 40 ms.
+// The hang watch counts rounds of timer 0 (1.024 ms). It makes the outputs safe; the watchdog,
+// which also works with interrupts off, resets later. The longest lawful pass is IDENTITY_WRITE,
+// some 40 ms.
 #define HANG_ROUNDS 98
 #define HANG_MARK 0x4C454843UL
 
@@ -31,15 +32,13 @@ static uint8_t reset_flags __attribute__((section(".noinit")));
 
 // Runs before main: after a watchdog reset the watchdog is still on, with its shortest time.
 void cue_uno_before_main(void) __attribute__((naked, used, section(".init3")));
-void cue_uno_before_main(void)
-{
+void cue_uno_before_main(void) {
     reset_flags = MCUSR;
     MCUSR = 0;
     wdt_disable();
 }
 
-static uint8_t take_reset_cause(void)
-{
+static uint8_t take_reset_cause(void) {
     uint8_t cause = reset_flags & 0x0F; // PORF, EXTRF, BORF, WDRF are bits 0 to 3
     if (hang_mark == HANG_MARK && (cause & CUE_RESET_POWER_ON) == 0) {
         cause |= CUE_RESET_HANG;
@@ -49,8 +48,7 @@ static uint8_t take_reset_cause(void)
 }
 
 // What differs from boot to boot: memory that nobody set, and the noise of an open analog pin.
-static uint16_t gather_entropy(void)
-{
+static uint16_t gather_entropy(void) {
     extern uint8_t __heap_start;
     uint16_t sum = 0xFFFF;
     sum = cue_crc16(sum, &__heap_start, (size_t)(SP - (uint16_t)&__heap_start));
@@ -62,8 +60,7 @@ static uint16_t gather_entropy(void)
 }
 
 // Every output low, from anywhere.
-static void all_safe(void)
-{
+static void all_safe(void) {
     cue_drive_uno_stop();
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
         uint8_t kind = pgm_read_byte(&channel_table[index].kind);
@@ -79,8 +76,7 @@ static void all_safe(void)
     cue_strip_uno_write(0, 0, pixels, sizeof pixels);
 }
 
-ISR(TIMER0_COMPB_vect)
-{
+ISR(TIMER0_COMPB_vect) {
     if (!watching || ++rounds_since_feed < HANG_ROUNDS) {
         return;
     }
@@ -90,34 +86,29 @@ ISR(TIMER0_COMPB_vect)
     }
 }
 
-static cue_channel_t read_channel(void *context, uint8_t index)
-{
+static cue_channel_t read_channel(void *context, uint8_t index) {
     (void)context;
     cue_channel_t channel;
     memcpy_P(&channel, &channel_table[index], sizeof channel);
     return channel;
 }
 
-static uint8_t read_manifest(void *context, uint16_t offset)
-{
+static uint8_t read_manifest(void *context, uint16_t offset) {
     (void)context;
     return pgm_read_byte(&manifest[offset]);
 }
 
-static uint32_t time_ms(void *context)
-{
+static uint32_t time_ms(void *context) {
     (void)context;
     return millis();
 }
 
-static uint32_t time_us(void *context)
-{
+static uint32_t time_us(void *context) {
     (void)context;
     return micros();
 }
 
-static void prepare(void *context, const cue_channel_t *channel)
-{
+static void prepare(void *context, const cue_channel_t *channel) {
     (void)context;
     if (channel->kind == CUE_KIND_BUTTON) {
         pinMode(channel->pin, INPUT_PULLUP);
@@ -131,32 +122,27 @@ static void prepare(void *context, const cue_channel_t *channel)
     }
 }
 
-static void relay_write(void *context, const cue_channel_t *channel, bool on)
-{
+static void relay_write(void *context, const cue_channel_t *channel, bool on) {
     (void)context;
     digitalWrite(channel->pin, on ? HIGH : LOW);
 }
 
-static bool button_read(void *context, const cue_channel_t *channel)
-{
+static bool button_read(void *context, const cue_channel_t *channel) {
     (void)context;
     return digitalRead(channel->pin) == LOW;
 }
 
-static uint8_t store_read(void *context, uint8_t address)
-{
+static uint8_t store_read(void *context, uint8_t address) {
     (void)context;
     return eeprom_read_byte((const uint8_t *)(uint16_t)address);
 }
 
-static void store_write(void *context, uint8_t address, uint8_t byte)
-{
+static void store_write(void *context, uint8_t address, uint8_t byte) {
     (void)context;
     eeprom_write_byte((uint8_t *)(uint16_t)address, byte);
 }
 
-static void watchdog_feed(void *context)
-{
+static void watchdog_feed(void *context) {
     (void)context;
     rounds_since_feed = 0;
     wdt_reset();
@@ -189,8 +175,7 @@ static cue_board_t board = {
     .watchdog_feed = watchdog_feed,
 };
 
-const cue_board_t *cue_board_uno(void)
-{
+const cue_board_t *cue_board_uno(void) {
     cue_drive_uno_start();
     cue_uart_uno_start();
     board.reset_cause = take_reset_cause();
@@ -202,8 +187,7 @@ const cue_board_t *cue_board_uno(void)
     return &board;
 }
 
-void cue_board_uno_idle(uint32_t idle_us)
-{
+void cue_board_uno_idle(uint32_t idle_us) {
     // Timer 0 wakes the chip every 0.5 ms on average, at the latest after 1.1 ms.
     if (idle_us < 1100) {
         return;

@@ -14,16 +14,14 @@ static volatile uint8_t transmitted[TRANSMIT_SIZE];
 static volatile uint8_t transmit_head, transmit_tail;
 static volatile cue_uart_errors_t errors;
 
-void cue_uart_uno_start(void)
-{
+void cue_uart_uno_start(void) {
     UCSR0A = _BV(U2X0); // 2.1 % off at 115 200 baud, without it 3.5 %
     UBRR0 = (uint16_t)((F_CPU / 4 / CUE_BAUD - 1) / 2);
     UCSR0C = _BV(UCSZ01) | _BV(UCSZ00);
     UCSR0B = _BV(RXEN0) | _BV(TXEN0) | _BV(RXCIE0);
 }
 
-ISR(USART_RX_vect)
-{
+ISR(USART_RX_vect) {
     uint8_t status = UCSR0A; // before UDR0, which clears it
     uint8_t byte = UDR0;
     if ((status & _BV(DOR0)) != 0) {
@@ -42,8 +40,7 @@ ISR(USART_RX_vect)
     receive_head = next;
 }
 
-ISR(USART_UDRE_vect)
-{
+ISR(USART_UDRE_vect) {
     if (transmit_tail == transmit_head) {
         UCSR0B &= (uint8_t)~_BV(UDRIE0);
         return;
@@ -52,8 +49,7 @@ ISR(USART_UDRE_vect)
     transmit_tail = (uint8_t)((transmit_tail + 1u) % TRANSMIT_SIZE);
 }
 
-size_t cue_uart_uno_read(void *context, uint8_t *bytes, size_t capacity)
-{
+size_t cue_uart_uno_read(void *context, uint8_t *bytes, size_t capacity) {
     (void)context;
     size_t size = 0;
     while (size < capacity && receive_tail != receive_head) {
@@ -63,8 +59,7 @@ size_t cue_uart_uno_read(void *context, uint8_t *bytes, size_t capacity)
     return size;
 }
 
-bool cue_uart_uno_write(void *context, const uint8_t *bytes, size_t size)
-{
+bool cue_uart_uno_write(void *context, const uint8_t *bytes, size_t size) {
     (void)context;
     uint8_t head = transmit_head;
     uint8_t room = (uint8_t)((transmit_tail - head - 1u) % TRANSMIT_SIZE);
@@ -76,19 +71,16 @@ bool cue_uart_uno_write(void *context, const uint8_t *bytes, size_t size)
         head = (uint8_t)((head + 1u) % TRANSMIT_SIZE);
     }
     transmit_head = head;
-    ATOMIC_BLOCK(ATOMIC_RESTORESTATE)
-    {
+    ATOMIC_BLOCK(ATOMIC_RESTORESTATE) {
         UCSR0B |= _BV(UDRIE0);
     }
     return true;
 }
 
-cue_uart_errors_t cue_uart_uno_take_errors(void *context)
-{
+cue_uart_errors_t cue_uart_uno_take_errors(void *context) {
     (void)context;
     cue_uart_errors_t taken;
-    ATOMIC_BLOCK(ATOMIC_RESTORESTATE)
-    {
+    ATOMIC_BLOCK(ATOMIC_RESTORESTATE) {
         taken.overruns = errors.overruns;
         taken.ring_overflows = errors.ring_overflows;
         taken.framing = errors.framing;
@@ -99,7 +91,6 @@ cue_uart_errors_t cue_uart_uno_take_errors(void *context)
     return taken;
 }
 
-bool cue_uart_uno_waiting(void)
-{
+bool cue_uart_uno_waiting(void) {
     return receive_tail != receive_head;
 }

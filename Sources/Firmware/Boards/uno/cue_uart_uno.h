@@ -1,4 +1,5 @@
-// UART 0 of the Uno with rings and interrupts of its own, because the Arduino core's Serial hides overruns.
+// UART 0 of the Uno with rings and interrupts of its own, because the Arduino core's Serial hides
+// overruns.
 #ifndef CUE_UART_UNO_H
 #define CUE_UART_UNO_H
 

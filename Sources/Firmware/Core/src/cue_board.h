@@ -1,6 +1,7 @@
 // The seam between the portable Core and a board: time, pins, timers, uart, store, watchdog.
 // A board fills in one cue_board_t. No function may block for more than a few bytes' time, but
-// store_write, which may take 4 ms, and strip_write, which may keep interrupts off for 30 us a pixel.
+// store_write, which may take 4 ms, and strip_write, which may keep interrupts off for 30 us a
+// pixel.
 #ifndef CUE_BOARD_H
 #define CUE_BOARD_H
 
@@ -33,9 +34,9 @@ typedef struct {
     uint16_t max_on_ms;    // longest on-time without a fresh command; 0 for inputs
     uint16_t min_pause_ms; // shortest time from off to the next on
     uint16_t low;          // servo: centidegrees; buzzer: hertz
-    uint16_t high;         // servo, buzzer: as low; motor: permille; strip: pixels; button: debounce ms
-    uint16_t low_us;       // servo: pulse width at low
-    uint16_t high_us;      // servo: pulse width at high
+    uint16_t high;    // servo, buzzer: as low; motor: permille; strip: pixels; button: debounce ms
+    uint16_t low_us;  // servo: pulse width at low
+    uint16_t high_us; // servo: pulse width at high
 } cue_channel_t;
 
 // Errors of the uart since the last call.
@@ -57,7 +58,7 @@ typedef struct cue_board {
     uint8_t *pixels;       // three bytes (green, red, blue) for each pixel of all strips
     uint8_t pixel_count;
 
-    cue_channel_t (*channel)(void *context, uint8_t index); // index < channel_count
+    cue_channel_t (*channel)(void *context, uint8_t index);   // index < channel_count
     uint8_t (*manifest_byte)(void *context, uint16_t offset); // offset < manifest_size
 
     uint32_t (*time_ms)(void *context);
@@ -66,9 +67,11 @@ typedef struct cue_board {
     // Makes the channel's pins outputs at their safe value, or an input, without a glitch.
     void (*prepare)(void *context, const cue_channel_t *channel);
     void (*relay_write)(void *context, const cue_channel_t *channel, bool on);
-    void (*servo_write)(void *context, const cue_channel_t *channel, uint16_t width_us); // 0: no pulses
+    void (*servo_write)(void *context, const cue_channel_t *channel,
+                        uint16_t width_us); // 0: no pulses
     void (*motor_write)(void *context, const cue_channel_t *channel, int16_t speed_permille);
-    void (*tone_write)(void *context, const cue_channel_t *channel, uint16_t frequency_hz); // 0: silence
+    void (*tone_write)(void *context, const cue_channel_t *channel,
+                       uint16_t frequency_hz); // 0: silence
     void (*strip_write)(void *context, const cue_channel_t *channel, const uint8_t *bytes,
                         size_t size);
     bool (*button_read)(void *context, const cue_channel_t *channel); // true: pressed

@@ -8,24 +8,20 @@
 extern "C" {
 #endif
 
-static inline uint16_t cue_read_u16(const uint8_t *bytes)
-{
+static inline uint16_t cue_read_u16(const uint8_t *bytes) {
     return (uint16_t)(bytes[0] | (uint16_t)((uint16_t)bytes[1] << 8));
 }
 
-static inline uint32_t cue_read_u32(const uint8_t *bytes)
-{
+static inline uint32_t cue_read_u32(const uint8_t *bytes) {
     return (uint32_t)cue_read_u16(bytes) | ((uint32_t)cue_read_u16(bytes + 2) << 16);
 }
 
-static inline void cue_write_u16(uint8_t *bytes, uint16_t value)
-{
+static inline void cue_write_u16(uint8_t *bytes, uint16_t value) {
     bytes[0] = (uint8_t)(value & 0xFFu);
     bytes[1] = (uint8_t)(value >> 8);
 }
 
-static inline void cue_write_u32(uint8_t *bytes, uint32_t value)
-{
+static inline void cue_write_u32(uint8_t *bytes, uint32_t value) {
     cue_write_u16(bytes, (uint16_t)(value & 0xFFFFu));
     cue_write_u16(bytes + 2, (uint16_t)(value >> 16));
 }

@@ -6,50 +6,42 @@
 
 static const cue_outcome_t EXECUTED = {0, 0};
 
-static cue_outcome_t refused(uint8_t reason)
-{
+static cue_outcome_t refused(uint8_t reason) {
     cue_outcome_t outcome = {reason, 0};
     return outcome;
 }
 
-static cue_channel_t describe(const cue_channels_t *channels, uint8_t index)
-{
+static cue_channel_t describe(const cue_channels_t *channels, uint8_t index) {
     return channels->board->channel(channels->board->context, index);
 }
 
-static uint32_t now_us(const cue_channels_t *channels)
-{
+static uint32_t now_us(const cue_channels_t *channels) {
     return channels->board->time_us(channels->board->context);
 }
 
 // True when `time` is not after `now`; right for distances below 2^31 us, which is 35 minutes.
-static bool reached(uint32_t now, uint32_t time)
-{
+static bool reached(uint32_t now, uint32_t time) {
     return (uint32_t)(now - time) < 0x80000000u;
 }
 
-static uint32_t until(uint32_t now, uint32_t time)
-{
+static uint32_t until(uint32_t now, uint32_t time) {
     return reached(now, time) ? 0 : (uint32_t)(time - now);
 }
 
-static uint16_t saturated_ms(uint32_t time_us)
-{
+static uint16_t saturated_ms(uint32_t time_us) {
     uint32_t time_ms = time_us / 1000u + (time_us % 1000u != 0 ? 1u : 0u);
     return time_ms > UINT16_MAX ? (uint16_t)UINT16_MAX : (uint16_t)time_ms;
 }
 
 // ---- Driving the hardware
 
-static void write_strip(const cue_channels_t *channels, const cue_channel_t *channel)
-{
+static void write_strip(const cue_channels_t *channels, const cue_channel_t *channel) {
     const cue_board_t *board = channels->board;
     board->strip_write(board->context, channel, board->pixels + 3u * channel->pixel_offset,
                        3u * (size_t)channel->high);
 }
 
-static void write_off(cue_channels_t *channels, const cue_channel_t *channel)
-{
+static void write_off(cue_channels_t *channels, const cue_channel_t *channel) {
     const cue_board_t *board = channels->board;
     switch (channel->kind) {
     case CUE_KIND_RELAY:
@@ -73,8 +65,7 @@ static void write_off(cue_channels_t *channels, const cue_channel_t *channel)
     }
 }
 
-static void turn_off(cue_channels_t *channels, uint8_t index, const cue_channel_t *channel)
-{
+static void turn_off(cue_channels_t *channels, uint8_t index, const cue_channel_t *channel) {
     cue_channel_state_t *state = &channels->states[index];
     write_off(channels, channel);
     if (state->on) {
@@ -88,8 +79,7 @@ static void turn_off(cue_channels_t *channels, uint8_t index, const cue_channel_
 
 // Notes that the channel is on from now; the caller has driven it.
 static void turned_on(cue_channels_t *channels, uint8_t index, const cue_channel_t *channel,
-                      uint16_t duration_ms)
-{
+                      uint16_t duration_ms) {
     cue_channel_state_t *state = &channels->states[index];
     uint32_t on_ms = duration_ms > 0 ? duration_ms : channel->max_on_ms;
     state->end_us = now_us(channels) + 1000u * on_ms;
@@ -101,22 +91,19 @@ static void turned_on(cue_channels_t *channels, uint8_t index, const cue_channel
 
 // ---- Refusals
 
-static cue_outcome_t busy(uint32_t time_us)
-{
+static cue_outcome_t busy(uint32_t time_us) {
     cue_outcome_t outcome = {CUE_NAK_BUSY, saturated_ms(time_us)};
     return outcome;
 }
 
 static cue_outcome_t busy_until_off(const cue_channels_t *channels, uint8_t index,
-                                    const cue_channel_t *channel)
-{
+                                    const cue_channel_t *channel) {
     uint32_t left = until(now_us(channels), channels->states[index].end_us);
     return busy(left + 1000u * (uint32_t)channel->min_pause_ms);
 }
 
 // Whether the channel's pause forbids turning it on.
-static cue_outcome_t check_pause(cue_channels_t *channels, uint8_t index)
-{
+static cue_outcome_t check_pause(cue_channels_t *channels, uint8_t index) {
     cue_channel_state_t *state = &channels->states[index];
     uint32_t left = state->paused ? until(now_us(channels), state->pause_end_us) : 0;
     return left > 0 ? busy(left) : EXECUTED;
@@ -125,8 +112,7 @@ static cue_outcome_t check_pause(cue_channels_t *channels, uint8_t index)
 // ---- Operations. Each has `size` bytes of arguments, which execute() has checked.
 
 static cue_outcome_t execute_set(cue_channels_t *channels, uint8_t index,
-                                 const cue_channel_t *channel, const uint8_t *arguments)
-{
+                                 const cue_channel_t *channel, const uint8_t *arguments) {
     uint8_t on = arguments[0];
     uint16_t duration_ms = cue_read_u16(arguments + 1);
     if (on > 1 || duration_ms > channel->max_on_ms || (on == 0 && duration_ms != 0)) {
@@ -149,8 +135,7 @@ static cue_outcome_t execute_set(cue_channels_t *channels, uint8_t index,
 }
 
 static cue_outcome_t execute_pulse(cue_channels_t *channels, uint8_t index,
-                                   const cue_channel_t *channel, const uint8_t *arguments)
-{
+                                   const cue_channel_t *channel, const uint8_t *arguments) {
     uint16_t duration_ms = cue_read_u16(arguments);
     if (duration_ms == 0 || duration_ms > channel->max_on_ms) {
         return refused(CUE_NAK_OUT_OF_RANGE);
@@ -168,8 +153,7 @@ static cue_outcome_t execute_pulse(cue_channels_t *channels, uint8_t index,
     return EXECUTED;
 }
 
-static uint16_t servo_width_us(const cue_channel_t *channel, uint16_t angle_cdeg)
-{
+static uint16_t servo_width_us(const cue_channel_t *channel, uint16_t angle_cdeg) {
     uint32_t span_us = (uint32_t)channel->high_us - channel->low_us;
     uint32_t span_cdeg = (uint32_t)channel->high - channel->low;
     uint32_t part_us = span_cdeg == 0 ? 0 : (angle_cdeg - channel->low) * span_us / span_cdeg;
@@ -177,8 +161,7 @@ static uint16_t servo_width_us(const cue_channel_t *channel, uint16_t angle_cdeg
 }
 
 static cue_outcome_t execute_target(cue_channels_t *channels, uint8_t index,
-                                    const cue_channel_t *channel, const uint8_t *arguments)
-{
+                                    const cue_channel_t *channel, const uint8_t *arguments) {
     uint16_t angle_cdeg = cue_read_u16(arguments);
     uint16_t hold_ms = cue_read_u16(arguments + 2);
     if (angle_cdeg < channel->low || angle_cdeg > channel->high || hold_ms > channel->max_on_ms) {
@@ -195,8 +178,7 @@ static cue_outcome_t execute_target(cue_channels_t *channels, uint8_t index,
 }
 
 static cue_outcome_t execute_drive(cue_channels_t *channels, uint8_t index,
-                                   const cue_channel_t *channel, const uint8_t *arguments)
-{
+                                   const cue_channel_t *channel, const uint8_t *arguments) {
     cue_channel_state_t *state = &channels->states[index];
     uint16_t raw = cue_read_u16(arguments);
     uint16_t duration_ms = cue_read_u16(arguments + 2);
@@ -225,8 +207,7 @@ static cue_outcome_t execute_drive(cue_channels_t *channels, uint8_t index,
 }
 
 static cue_outcome_t execute_tone(cue_channels_t *channels, uint8_t index,
-                                  const cue_channel_t *channel, const uint8_t *arguments)
-{
+                                  const cue_channel_t *channel, const uint8_t *arguments) {
     uint16_t frequency_hz = cue_read_u16(arguments);
     uint16_t duration_ms = cue_read_u16(arguments + 2);
     if (frequency_hz < channel->low || frequency_hz > channel->high ||
@@ -242,8 +223,7 @@ static cue_outcome_t execute_tone(cue_channels_t *channels, uint8_t index,
     return EXECUTED;
 }
 
-static bool any_lit(const uint8_t *bytes, size_t size)
-{
+static bool any_lit(const uint8_t *bytes, size_t size) {
     for (size_t index = 0; index < size; index++) {
         if (bytes[index] != 0) {
             return true;
@@ -253,8 +233,7 @@ static bool any_lit(const uint8_t *bytes, size_t size)
 }
 
 static cue_outcome_t execute_fill(cue_channels_t *channels, uint8_t index,
-                                  const cue_channel_t *channel, const uint8_t *arguments)
-{
+                                  const cue_channel_t *channel, const uint8_t *arguments) {
     uint8_t first = arguments[3];
     uint8_t count = arguments[4];
     uint16_t duration_ms = cue_read_u16(arguments + 5);
@@ -283,8 +262,7 @@ static cue_outcome_t execute_fill(cue_channels_t *channels, uint8_t index,
 }
 
 // The kind an operation belongs to; 0 for none, 255 for every output.
-static uint8_t kind_of(uint8_t operation)
-{
+static uint8_t kind_of(uint8_t operation) {
     switch (operation) {
     case CUE_OP_SET:
     case CUE_OP_PULSE:
@@ -304,15 +282,13 @@ static uint8_t kind_of(uint8_t operation)
     }
 }
 
-static size_t arguments_size(uint8_t operation)
-{
+static size_t arguments_size(uint8_t operation) {
     static const uint8_t sizes[] = {0, 3, 2, 4, 4, 4, 7, 0};
     return sizes[operation];
 }
 
 cue_outcome_t cue_channels_execute(cue_channels_t *channels, uint8_t index, uint8_t operation,
-                                   const uint8_t *arguments, size_t size)
-{
+                                   const uint8_t *arguments, size_t size) {
     if (index >= channels->board->channel_count) {
         return refused(CUE_NAK_BAD_CHANNEL);
     }
@@ -345,8 +321,7 @@ cue_outcome_t cue_channels_execute(cue_channels_t *channels, uint8_t index, uint
 
 // ---- All channels
 
-void cue_channels_start(cue_channels_t *channels, const cue_board_t *board)
-{
+void cue_channels_start(cue_channels_t *channels, const cue_board_t *board) {
     memset(channels, 0, sizeof *channels);
     channels->board = board;
     for (uint8_t index = 0; index < board->channel_count; index++) {
@@ -359,8 +334,7 @@ void cue_channels_start(cue_channels_t *channels, const cue_board_t *board)
     }
 }
 
-void cue_channels_safe(cue_channels_t *channels)
-{
+void cue_channels_safe(cue_channels_t *channels) {
     for (uint8_t index = 0; index < channels->board->channel_count; index++) {
         cue_channel_t channel = describe(channels, index);
         if (channel.kind != CUE_KIND_BUTTON) {
@@ -371,8 +345,7 @@ void cue_channels_safe(cue_channels_t *channels)
 
 // A level counts when it has stood for debounce_ms.
 static void tick_button(cue_channels_t *channels, uint8_t index, const cue_channel_t *channel,
-                        uint32_t now)
-{
+                        uint32_t now) {
     cue_channel_state_t *state = &channels->states[index];
     bool pressed = channels->board->button_read(channels->board->context, channel);
     if (pressed == state->on) {
@@ -386,8 +359,7 @@ static void tick_button(cue_channels_t *channels, uint8_t index, const cue_chann
     }
 }
 
-uint16_t cue_channels_tick(cue_channels_t *channels)
-{
+uint16_t cue_channels_tick(cue_channels_t *channels) {
     uint16_t cut = 0;
     uint32_t now = now_us(channels);
     for (uint8_t index = 0; index < channels->board->channel_count; index++) {
@@ -412,8 +384,7 @@ uint16_t cue_channels_tick(cue_channels_t *channels)
     return cut;
 }
 
-uint16_t cue_channels_active(const cue_channels_t *channels)
-{
+uint16_t cue_channels_active(const cue_channels_t *channels) {
     uint16_t active = 0;
     for (uint8_t index = 0; index < channels->board->channel_count; index++) {
         if (channels->states[index].on) {
@@ -423,13 +394,11 @@ uint16_t cue_channels_active(const cue_channels_t *channels)
     return active;
 }
 
-bool cue_channels_driving(const cue_channels_t *channels)
-{
+bool cue_channels_driving(const cue_channels_t *channels) {
     return (cue_channels_active(channels) & (uint16_t)~channels->buttons) != 0;
 }
 
-uint32_t cue_channels_idle_us(const cue_channels_t *channels, uint32_t limit_us)
-{
+uint32_t cue_channels_idle_us(const cue_channels_t *channels, uint32_t limit_us) {
     uint32_t now = now_us(channels);
     uint32_t idle = limit_us;
     for (uint8_t index = 0; index < channels->board->channel_count; index++) {

@@ -3,10 +3,10 @@
 #ifndef CUE_CHANNELS_H
 #define CUE_CHANNELS_H
 
-#include "cue_board.h"  // cue_board_t, cue_channel_t
-#include <stdbool.h>    // bool
-#include <stddef.h>     // size_t
-#include <stdint.h>     // fixed-width integers
+#include "cue_board.h" // cue_board_t, cue_channel_t
+#include <stdbool.h>   // bool
+#include <stddef.h>    // size_t
+#include <stdint.h>    // fixed-width integers
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,9 +20,9 @@ typedef struct {
     bool pulse;            // on by PULSE
     bool capped;           // end_us is the longest on-time, not a duration that was asked for
     bool paused;
-    bool backwards;        // motor
-    bool reported;         // buttons: the last level an event was queued for
-    bool settling;         // buttons: the raw level differs from `on` since end_us
+    bool backwards; // motor
+    bool reported;  // buttons: the last level an event was queued for
+    bool settling;  // buttons: the raw level differs from `on` since end_us
 } cue_channel_state_t;
 
 typedef struct {
@@ -47,7 +47,8 @@ cue_outcome_t cue_channels_execute(cue_channels_t *channels, uint8_t channel, ui
 // Every output to its safe value, now.
 void cue_channels_safe(cue_channels_t *channels);
 
-// Ends what is over and debounces buttons. Returns a bit for each channel that its longest on-time cut off.
+// Ends what is over and debounces buttons. Returns a bit for each channel that its longest on-time
+// cut off.
 uint16_t cue_channels_tick(cue_channels_t *channels);
 
 // A bit for each channel that is on.

@@ -24,8 +24,7 @@ typedef struct {
 } cue_counters_t;
 
 // Adds and stays at 65535.
-static inline void cue_count(uint16_t *counter, uint16_t amount)
-{
+static inline void cue_count(uint16_t *counter, uint16_t amount) {
     uint16_t room = (uint16_t)(UINT16_MAX - *counter);
     *counter = amount > room ? (uint16_t)UINT16_MAX : (uint16_t)(*counter + amount);
 }

@@ -7,22 +7,19 @@
 
 enum { IDLE_MAX_US = 2000, BYTES_PER_PASS = 64 };
 
-static uint32_t now_ms(const cue_device_t *device)
-{
+static uint32_t now_ms(const cue_device_t *device) {
     return device->board->time_ms(device->board->context);
 }
 
 static bool transmit(cue_device_t *device, uint8_t type, uint8_t seq, const uint8_t *payload,
-                     size_t payload_size)
-{
+                     size_t payload_size) {
     uint8_t wire[CUE_FRAME_SIZE_MAX];
     size_t size = 0;
     return cue_link_encode(type, seq, payload, payload_size, wire, sizeof wire, &size) == CUE_OK &&
            device->board->uart_write(device->board->context, wire, size);
 }
 
-static void answer_frame(cue_device_t *device)
-{
+static void answer_frame(cue_device_t *device) {
     cue_frame_t frame = cue_decoder_frame(&device->decoder);
     cue_answer_t answer;
     cue_session_handle(device, &frame, &answer);
@@ -32,8 +29,7 @@ static void answer_frame(cue_device_t *device)
 }
 
 // Task: takes what arrived. Bounded, so that a babbling line cannot starve the channels.
-static void receive(void *context)
-{
+static void receive(void *context) {
     cue_device_t *device = (cue_device_t *)context;
     uint8_t bytes[16];
     for (uint8_t taken = 0; taken < BYTES_PER_PASS;) {
@@ -56,8 +52,7 @@ static void receive(void *context)
 }
 
 // Task: ends what is over, notes what was cut off and which buttons changed.
-static void drive(void *context)
-{
+static void drive(void *context) {
     cue_device_t *device = (cue_device_t *)context;
     uint16_t cut = cue_channels_tick(&device->channels);
     for (uint8_t index = 0; cut != 0 && index < device->board->channel_count; index++) {
@@ -81,8 +76,7 @@ static void drive(void *context)
     }
 }
 
-void cue_fail_safe(cue_device_t *device, uint8_t fault)
-{
+void cue_fail_safe(cue_device_t *device, uint8_t fault) {
     uint8_t flag = fault == CUE_FAULT_LINK_LOST ? CUE_STATE_LINK_LOST : 0;
     device->state = (uint8_t)(device->state | flag | CUE_STATE_FAULT);
     (void)cue_session_queue(device, CUE_EVENT_FAULT, CUE_CHANNEL_BOARD, fault);
@@ -91,8 +85,7 @@ void cue_fail_safe(cue_device_t *device, uint8_t fault)
 }
 
 // Task: a host that fell silent disarms the board.
-static void watch_host(void *context)
-{
+static void watch_host(void *context) {
     cue_device_t *device = (cue_device_t *)context;
     if ((device->state & CUE_STATE_MASK) == CUE_ARMED &&
         (uint32_t)(now_ms(device) - device->heard_ms) >= CUE_LINK_TIMEOUT_MS) {
@@ -102,8 +95,7 @@ static void watch_host(void *context)
 }
 
 // Task: sends the oldest event, and gathers what the uart counted.
-static void report(void *context)
-{
+static void report(void *context) {
     cue_device_t *device = (cue_device_t *)context;
     cue_uart_errors_t errors = device->board->uart_take_errors(device->board->context);
     cue_count(&device->counters.overruns, errors.overruns);
@@ -123,15 +115,13 @@ static void report(void *context)
     }
 }
 
-// Differs from the nonces of the 65,535 boots before it: its low half counts boots. The high half is
-// whatever entropy the board has, so that two boards with the same count rarely agree.
-static uint32_t make_nonce(const cue_board_t *board, uint32_t boots)
-{
+// Differs from the nonces of the 65,535 boots before it: its low half counts boots. The high half
+// is whatever entropy the board has, so that two boards with the same count rarely agree.
+static uint32_t make_nonce(const cue_board_t *board, uint32_t boots) {
     return ((uint32_t)board->entropy << 16) | (boots & 0xFFFFu);
 }
 
-void cue_device_start(cue_device_t *device, const cue_board_t *board)
-{
+void cue_device_start(cue_device_t *device, const cue_board_t *board) {
     memset(device, 0, sizeof *device);
     device->board = board;
     cue_channels_start(&device->channels, board);
@@ -161,8 +151,7 @@ void cue_device_start(cue_device_t *device, const cue_board_t *board)
     }
 }
 
-uint32_t cue_device_step(cue_device_t *device)
-{
+uint32_t cue_device_step(cue_device_t *device) {
     const cue_board_t *board = device->board;
     uint32_t began_us = board->time_us(board->context);
     board->watchdog_feed(board->context);

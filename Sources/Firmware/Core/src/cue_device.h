@@ -40,11 +40,12 @@ typedef struct {
     uint32_t heard_ms; // when the last valid frame came
 } cue_device_t;
 
-// Outputs safe first, then the store, then HELLO. `device` needs no preparation; `board` must outlive it.
+// Outputs safe first, then the store, then HELLO. `device` needs no preparation; `board` must
+// outlive it.
 void cue_device_start(cue_device_t *device, const cue_board_t *board);
 
-// One pass of the main loop. Returns how long nothing is to be done, in microseconds (0 to 2000), unless
-// bytes arrive: a board may sleep that long.
+// One pass of the main loop. Returns how long nothing is to be done, in microseconds (0 to 2000),
+// unless bytes arrive: a board may sleep that long.
 uint32_t cue_device_step(cue_device_t *device);
 
 // Puts every output to its safe value, disarms and reports the fault (CUE_FAULT_…).

@@ -2,8 +2,7 @@
 #include "cue_link.h"
 #include "cue_bytes.h" // little-endian fields
 
-uint16_t cue_crc16(uint16_t crc, const uint8_t *bytes, size_t size)
-{
+uint16_t cue_crc16(uint16_t crc, const uint8_t *bytes, size_t size) {
     for (size_t index = 0; index < size; index++) {
         // The byte-wise form of the reflected polynomial 0x8408, without a table.
         uint8_t mixed = (uint8_t)(bytes[index] ^ (uint8_t)(crc & 0xFFu));
@@ -16,8 +15,7 @@ uint16_t cue_crc16(uint16_t crc, const uint8_t *bytes, size_t size)
 }
 
 // Appends one body byte to a COBS stream. `code` is the index of the open block's code byte.
-static void put(uint8_t *wire, size_t *end, size_t *code, uint8_t byte)
-{
+static void put(uint8_t *wire, size_t *end, size_t *code, uint8_t byte) {
     if (byte == 0) {
         wire[*code] = (uint8_t)(*end - *code);
         *code = *end;
@@ -28,8 +26,7 @@ static void put(uint8_t *wire, size_t *end, size_t *code, uint8_t byte)
 }
 
 cue_status_t cue_link_encode(uint8_t type, uint8_t seq, const uint8_t *payload, size_t payload_size,
-                             uint8_t *wire, size_t wire_capacity, size_t *wire_size)
-{
+                             uint8_t *wire, size_t wire_capacity, size_t *wire_size) {
     *wire_size = 0;
     // Two delimiters, one code byte, header and check: 7 bytes around the payload.
     if (payload_size > CUE_PAYLOAD_SIZE_MAX || wire_capacity < payload_size + 7) {
@@ -55,16 +52,14 @@ cue_status_t cue_link_encode(uint8_t type, uint8_t seq, const uint8_t *payload, 
     return CUE_OK;
 }
 
-void cue_decoder_reset(cue_decoder_t *decoder)
-{
+void cue_decoder_reset(cue_decoder_t *decoder) {
     decoder->size = 0;
     decoder->remaining = 0;
     decoder->started = false;
     decoder->overlong = false;
 }
 
-static cue_link_result_t finish(cue_decoder_t *decoder)
-{
+static cue_link_result_t finish(cue_decoder_t *decoder) {
     bool whole = decoder->remaining == 0 && !decoder->overlong;
     if (!decoder->started) {
         return CUE_LINK_NOTHING;
@@ -80,8 +75,7 @@ static cue_link_result_t finish(cue_decoder_t *decoder)
     return crc == cue_read_u16(decoder->body + checked) ? CUE_LINK_FRAME : CUE_LINK_BAD_CRC;
 }
 
-static void append(cue_decoder_t *decoder, uint8_t byte)
-{
+static void append(cue_decoder_t *decoder, uint8_t byte) {
     if (decoder->size >= CUE_BODY_SIZE_MAX) {
         decoder->overlong = true;
         return;
@@ -90,8 +84,7 @@ static void append(cue_decoder_t *decoder, uint8_t byte)
     decoder->size++;
 }
 
-cue_link_result_t cue_decoder_push(cue_decoder_t *decoder, uint8_t byte)
-{
+cue_link_result_t cue_decoder_push(cue_decoder_t *decoder, uint8_t byte) {
     if (byte == 0) {
         return finish(decoder);
     }
@@ -103,7 +96,8 @@ cue_link_result_t cue_decoder_push(cue_decoder_t *decoder, uint8_t byte)
         append(decoder, byte);
         return CUE_LINK_NOTHING;
     }
-    // A code byte. Every block but the first stands for the zero before it; a block of 255 never fits.
+    // A code byte. Every block but the first stands for the zero before it; a block of 255 never
+    // fits.
     if (decoder->started) {
         append(decoder, 0);
     } else {
@@ -114,8 +108,7 @@ cue_link_result_t cue_decoder_push(cue_decoder_t *decoder, uint8_t byte)
     return CUE_LINK_NOTHING;
 }
 
-cue_frame_t cue_decoder_frame(const cue_decoder_t *decoder)
-{
+cue_frame_t cue_decoder_frame(const cue_decoder_t *decoder) {
     uint8_t size = decoder->size < CUE_BODY_SIZE_MIN ? (uint8_t)CUE_BODY_SIZE_MIN : decoder->size;
     cue_frame_t frame = {
         .type = decoder->body[0],
@@ -128,8 +121,7 @@ cue_frame_t cue_decoder_frame(const cue_decoder_t *decoder)
 }
 
 void cue_decoder_feed(cue_decoder_t *decoder, const uint8_t *bytes, size_t size,
-                      cue_link_handler_t handler, void *context)
-{
+                      cue_link_handler_t handler, void *context) {
     for (size_t index = 0; index < size; index++) {
         cue_link_result_t result = cue_decoder_push(decoder, bytes[index]);
         if (result == CUE_LINK_FRAME) {

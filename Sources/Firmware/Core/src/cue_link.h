@@ -1,5 +1,5 @@
-// The frame codec of EP/1 (docs/link.md §1): COBS, CRC-16, and a decoder that takes one byte at a time.
-// The same code runs on boards, in the simulators and in the agent.
+// The frame codec of EP/1 (docs/link.md §1): COBS, CRC-16, and a decoder that takes one byte at a
+// time. The same code runs on boards, in the simulators and in the agent.
 #ifndef CUE_LINK_H
 #define CUE_LINK_H
 
@@ -31,9 +31,9 @@ typedef struct {
 // What one byte completed.
 typedef enum {
     CUE_LINK_NOTHING = 0,
-    CUE_LINK_FRAME = 1,        // cue_decoder_frame() has it
-    CUE_LINK_BAD_CRC = 2,      // a well-formed stretch with the wrong check
-    CUE_LINK_BAD_FRAMING = 3,  // broken COBS, too short or too long
+    CUE_LINK_FRAME = 1,       // cue_decoder_frame() has it
+    CUE_LINK_BAD_CRC = 2,     // a well-formed stretch with the wrong check
+    CUE_LINK_BAD_FRAMING = 3, // broken COBS, too short or too long
 } cue_link_result_t;
 
 // Decodes as bytes arrive, so it never holds more than one body. All zero is its start.
@@ -48,8 +48,8 @@ typedef struct {
 // CRC-16/MCRF4XX: start with 0xFFFF.
 uint16_t cue_crc16(uint16_t crc, const uint8_t *bytes, size_t size);
 
-// Writes a whole frame, both 00 included. CUE_ERROR_SIZE when the payload is too long or the wire has
-// no room; then wire_size is 0.
+// Writes a whole frame, both 00 included. CUE_ERROR_SIZE when the payload is too long or the wire
+// has no room; then wire_size is 0.
 cue_status_t cue_link_encode(uint8_t type, uint8_t seq, const uint8_t *payload, size_t payload_size,
                              uint8_t *wire, size_t wire_capacity, size_t *wire_size);
 

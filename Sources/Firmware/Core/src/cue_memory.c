@@ -2,13 +2,11 @@
 #include "cue_memory.h"
 #include <string.h> // memcpy, memset
 
-void cue_memory_reset(cue_memory_t *memory)
-{
+void cue_memory_reset(cue_memory_t *memory) {
     memset(memory, 0, sizeof *memory);
 }
 
-const cue_memory_entry_t *cue_memory_find(const cue_memory_t *memory, uint8_t seq, uint16_t crc)
-{
+const cue_memory_entry_t *cue_memory_find(const cue_memory_t *memory, uint8_t seq, uint16_t crc) {
     for (uint8_t index = 0; index < CUE_MEMORY_FRAMES; index++) {
         const cue_memory_entry_t *entry = &memory->entries[index];
         if (entry->answer_type != 0 && entry->seq == seq && entry->crc == crc) {
@@ -19,8 +17,7 @@ const cue_memory_entry_t *cue_memory_find(const cue_memory_t *memory, uint8_t se
 }
 
 void cue_memory_add(cue_memory_t *memory, uint8_t seq, uint16_t crc, uint8_t answer_type,
-                    const uint8_t *payload, uint8_t payload_size)
-{
+                    const uint8_t *payload, uint8_t payload_size) {
     cue_memory_entry_t *entry = &memory->entries[memory->next];
     memory->next = (uint8_t)((memory->next + 1u) % CUE_MEMORY_FRAMES);
     memset(entry, 0, sizeof *entry);

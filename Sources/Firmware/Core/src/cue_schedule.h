@@ -1,5 +1,5 @@
-// A cooperative scheduler: a fixed list of tasks, each run when its period is over. Tasks return within
-// a millisecond; the one exception is named in docs/link.md (IDENTITY_WRITE).
+// A cooperative scheduler: a fixed list of tasks, each run when its period is over. Tasks return
+// within a millisecond; the one exception is named in docs/link.md (IDENTITY_WRITE).
 #ifndef CUE_SCHEDULE_H
 #define CUE_SCHEDULE_H
 

@@ -4,16 +4,14 @@
 #include "cue_store.h" // uid
 #include <string.h>    // memcpy
 
-static void ack(const cue_device_t *device, cue_answer_t *answer)
-{
+static void ack(const cue_device_t *device, cue_answer_t *answer) {
     answer->type = CUE_ACK;
     answer->payload_size = CUE_ACK_SIZE;
     answer->payload[0] = device->state;
     cue_write_u16(answer->payload + 1, cue_channels_active(&device->channels));
 }
 
-static void nak(cue_device_t *device, cue_answer_t *answer, uint8_t reason, uint16_t remaining_ms)
-{
+static void nak(cue_device_t *device, cue_answer_t *answer, uint8_t reason, uint16_t remaining_ms) {
     answer->type = CUE_NAK;
     answer->payload_size = CUE_NAK_SIZE;
     answer->payload[0] = reason;
@@ -22,8 +20,7 @@ static void nak(cue_device_t *device, cue_answer_t *answer, uint8_t reason, uint
     cue_count(&device->counters.naks, 1);
 }
 
-bool cue_session_queue(cue_device_t *device, uint8_t kind, uint8_t channel, int16_t value)
-{
+bool cue_session_queue(cue_device_t *device, uint8_t kind, uint8_t channel, int16_t value) {
     if (device->event_count >= CUE_EVENTS_MAX) {
         cue_count(&device->counters.transmit_drops, 1);
         return false;
@@ -36,8 +33,7 @@ bool cue_session_queue(cue_device_t *device, uint8_t kind, uint8_t channel, int1
     return true;
 }
 
-void cue_session_enter(cue_device_t *device, uint8_t state)
-{
+void cue_session_enter(cue_device_t *device, uint8_t state) {
     uint8_t before = (uint8_t)(device->state & CUE_STATE_MASK);
     if (state != CUE_ARMED) {
         cue_channels_safe(&device->channels);
@@ -48,8 +44,7 @@ void cue_session_enter(cue_device_t *device, uint8_t state)
     }
 }
 
-void cue_session_hello(const cue_device_t *device, cue_answer_t *answer)
-{
+void cue_session_hello(const cue_device_t *device, cue_answer_t *answer) {
     const cue_board_t *board = device->board;
     uint8_t *payload = answer->payload;
     answer->type = CUE_HELLO;
@@ -65,8 +60,7 @@ void cue_session_hello(const cue_device_t *device, cue_answer_t *answer)
     memcpy(payload + 25, board->firmware, 3);
 }
 
-static void read_manifest(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer)
-{
+static void read_manifest(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
     const cue_board_t *board = device->board;
     uint16_t offset = cue_read_u16(frame->payload);
     if (offset > board->manifest_size) {
@@ -84,8 +78,7 @@ static void read_manifest(cue_device_t *device, const cue_frame_t *frame, cue_an
     }
 }
 
-static void arm(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer)
-{
+static void arm(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
     if (cue_read_u32(frame->payload) != device->nonce) {
         nak(device, answer, CUE_NAK_WRONG_NONCE, 0);
         return;
@@ -97,21 +90,19 @@ static void arm(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *an
     }
     if (state == CUE_SAFE) {
         device->state =
-            (uint8_t)(device->state & (uint8_t)~(CUE_STATE_LINK_LOST | CUE_STATE_FAULT));
+            (uint8_t)(device->state & (uint8_t) ~(CUE_STATE_LINK_LOST | CUE_STATE_FAULT));
         cue_session_enter(device, CUE_ARMED);
     }
     ack(device, answer);
 }
 
-static void disarm(cue_device_t *device, cue_answer_t *answer)
-{
+static void disarm(cue_device_t *device, cue_answer_t *answer) {
     bool stopped = (device->state & CUE_STATE_MASK) == CUE_ESTOPPED;
     cue_session_enter(device, stopped ? CUE_ESTOPPED : CUE_SAFE);
     ack(device, answer);
 }
 
-static void clear_estop(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer)
-{
+static void clear_estop(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
     if (cue_read_u32(frame->payload) != device->nonce) {
         nak(device, answer, CUE_NAK_WRONG_NONCE, 0);
         return;
@@ -122,8 +113,7 @@ static void clear_estop(cue_device_t *device, const cue_frame_t *frame, cue_answ
     ack(device, answer);
 }
 
-static void command(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer)
-{
+static void command(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
     uint8_t state = (uint8_t)(device->state & CUE_STATE_MASK);
     if (frame->payload_size < 2) {
         nak(device, answer, CUE_NAK_BAD_LENGTH, 0);
@@ -144,13 +134,12 @@ static void command(cue_device_t *device, const cue_frame_t *frame, cue_answer_t
     ack(device, answer);
 }
 
-static void read_counters(const cue_device_t *device, cue_answer_t *answer)
-{
+static void read_counters(const cue_device_t *device, cue_answer_t *answer) {
     const cue_counters_t *counters = &device->counters;
     const uint16_t small[] = {
-        counters->crc_errors, counters->framing_errors, counters->overruns,
-        counters->ring_overflows, counters->duplicates, counters->naks,
-        counters->transmit_drops, counters->link_losses, counters->max_on_cuts,
+        counters->crc_errors,     counters->framing_errors, counters->overruns,
+        counters->ring_overflows, counters->duplicates,     counters->naks,
+        counters->transmit_drops, counters->link_losses,    counters->max_on_cuts,
     };
     answer->type = CUE_COUNTERS;
     answer->payload_size = CUE_COUNTERS_SIZE;
@@ -164,8 +153,7 @@ static void read_counters(const cue_device_t *device, cue_answer_t *answer)
     cue_write_u32(answer->payload + 29, counters->boots);
 }
 
-static void write_identity(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer)
-{
+static void write_identity(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
     bool blank = (device->state & CUE_STATE_UID_BLANK) != 0;
     bool armed = (device->state & CUE_STATE_MASK) == CUE_ARMED;
     if (armed && !blank) {
@@ -189,8 +177,7 @@ static void write_identity(cue_device_t *device, const cue_frame_t *frame, cue_a
 }
 
 // The exact payload size of a request; 255 for types unknown or of variable size.
-static uint8_t expected_size(uint8_t type)
-{
+static uint8_t expected_size(uint8_t type) {
     switch (type) {
     case CUE_MANIFEST_READ:
         return 2;
@@ -210,8 +197,7 @@ static uint8_t expected_size(uint8_t type)
     }
 }
 
-static void dispatch(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer)
-{
+static void dispatch(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
     uint8_t size = expected_size(frame->type);
     if (size != 255 && frame->payload_size != size) {
         nak(device, answer, CUE_NAK_BAD_LENGTH, 0);
@@ -256,14 +242,12 @@ static void dispatch(cue_device_t *device, const cue_frame_t *frame, cue_answer_
 }
 
 // Requests that are carried out anew when they are repeated.
-static bool repeatable(uint8_t type)
-{
+static bool repeatable(uint8_t type) {
     return type == CUE_HELLO_REQUEST || type == CUE_MANIFEST_READ || type == CUE_BEAT ||
            type == CUE_ESTOP || type == CUE_COUNTERS_READ;
 }
 
-void cue_session_handle(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer)
-{
+void cue_session_handle(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
     device->heard_ms = device->board->time_ms(device->board->context);
     if (frame->type == CUE_HELLO_REQUEST) {
         cue_memory_reset(&device->memory);

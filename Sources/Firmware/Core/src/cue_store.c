@@ -6,15 +6,13 @@
 
 enum { UID_AT = 0, BOOTS_AT = 16, BOOT_SLOTS = 8, BOOT_SLOT_SIZE = 6 };
 
-static void read_bytes(const cue_board_t *board, uint8_t at, uint8_t *bytes, uint8_t size)
-{
+static void read_bytes(const cue_board_t *board, uint8_t at, uint8_t *bytes, uint8_t size) {
     for (uint8_t index = 0; index < size; index++) {
         bytes[index] = board->store_read(board->context, (uint8_t)(at + index));
     }
 }
 
-static void write_bytes(const cue_board_t *board, uint8_t at, const uint8_t *bytes, uint8_t size)
-{
+static void write_bytes(const cue_board_t *board, uint8_t at, const uint8_t *bytes, uint8_t size) {
     for (uint8_t index = 0; index < size; index++) {
         uint8_t address = (uint8_t)(at + index);
         if (board->store_read(board->context, address) != bytes[index]) {
@@ -23,8 +21,7 @@ static void write_bytes(const cue_board_t *board, uint8_t at, const uint8_t *byt
     }
 }
 
-static bool all_equal(const uint8_t *bytes, uint8_t value)
-{
+static bool all_equal(const uint8_t *bytes, uint8_t value) {
     for (uint8_t index = 0; index < CUE_UID_SIZE; index++) {
         if (bytes[index] != value) {
             return false;
@@ -33,8 +30,7 @@ static bool all_equal(const uint8_t *bytes, uint8_t value)
     return true;
 }
 
-bool cue_store_read_uid(const cue_board_t *board, uint8_t uid[CUE_UID_SIZE])
-{
+bool cue_store_read_uid(const cue_board_t *board, uint8_t uid[CUE_UID_SIZE]) {
     uint8_t record[CUE_UID_SIZE + 2];
     read_bytes(board, UID_AT, record, sizeof record);
     bool stored = cue_crc16(0xFFFF, record, CUE_UID_SIZE) == cue_read_u16(record + CUE_UID_SIZE) &&
@@ -47,8 +43,7 @@ bool cue_store_read_uid(const cue_board_t *board, uint8_t uid[CUE_UID_SIZE])
     return stored;
 }
 
-cue_status_t cue_store_write_uid(const cue_board_t *board, const uint8_t uid[CUE_UID_SIZE])
-{
+cue_status_t cue_store_write_uid(const cue_board_t *board, const uint8_t uid[CUE_UID_SIZE]) {
     if (all_equal(uid, 0x00) || all_equal(uid, 0xFF)) {
         return CUE_ERROR_RANGE;
     }
@@ -62,8 +57,7 @@ cue_status_t cue_store_write_uid(const cue_board_t *board, const uint8_t uid[CUE
     return kept ? CUE_OK : CUE_ERROR_STORE;
 }
 
-uint32_t cue_store_count_boot(const cue_board_t *board)
-{
+uint32_t cue_store_count_boot(const cue_board_t *board) {
     uint32_t boots = 0;
     uint8_t slot = BOOT_SLOTS - 1;
     for (uint8_t index = 0; index < BOOT_SLOTS; index++) {

@@ -1,7 +1,8 @@
 // What a board keeps without power: its uid, and a boot counter that wears its cells evenly.
 //
-// Layout: 0..7 uid, 8..9 CRC-16 of it; from 16 on eight slots of 6 bytes, each a u32 boot number and the
-// CRC-16 of it. The slot with the highest number counts; the next boot writes the slot after it.
+// Layout: 0..7 uid, 8..9 CRC-16 of it; from 16 on eight slots of 6 bytes, each a u32 boot number
+// and the CRC-16 of it. The slot with the highest number counts; the next boot writes the slot
+// after it.
 #ifndef CUE_STORE_H
 #define CUE_STORE_H
 

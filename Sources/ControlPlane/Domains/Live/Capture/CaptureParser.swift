@@ -9,6 +9,8 @@ package struct CaptureParser: Sendable {
     private var format = Format.undecided
     private var buffer: [UInt8] = []
     private var position = 0
+    /// Bytes before this hold no line feed from `position` on.
+    private var searched = 0
     private var records = 0
     private var lastOffset: Int64 = 0
     private var lines = RecordedLines()
@@ -19,6 +21,7 @@ package struct CaptureParser: Sendable {
 
     package mutating func feed(_ bytes: some Collection<UInt8>) {
         buffer.removeFirst(position)
+        searched = max(0, searched - position)
         position = 0
         buffer.append(contentsOf: bytes)
     }
@@ -71,8 +74,8 @@ package struct CaptureParser: Sendable {
 
     private mutating func line(isEnd: Bool) throws(CaptureError) -> CapturedFrame? {
         while position < buffer.count {
-            let rest = buffer[position...]
-            let end = rest.firstIndex(of: UInt8(ascii: "\n"))
+            let end = buffer[max(position, searched)...].firstIndex(of: UInt8(ascii: "\n"))
+            searched = end ?? buffer.count
             guard (end ?? buffer.count) - position <= LiveLimits.captureRecordBytes else {
                 throw .tooLarge(record: records + 1)
             }

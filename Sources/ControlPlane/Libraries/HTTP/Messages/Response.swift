@@ -89,6 +89,12 @@ package struct Response: Sendable {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 
+    /// The whole body as it is sent, envelope included; empty for streams and files. For tests
+    /// and calls inside the process.
+    package func bodyBytes(requestID: String) -> [UInt8] {
+        Envelope.bytes(of: self, requestID: requestID)
+    }
+
     /// Whether the whole body is at hand.
     var isWhole: Bool {
         switch content {

@@ -61,9 +61,11 @@ enum RequestRules {
                 throw Refusal(.notImplemented, "transfer_coding", "Only chunked is understood.")
             }
         }
-        if head.fields.count(of: "content-length") > 1 {
-            throw Refusal(.badRequest, "framing", "The length of the body is ambiguous.")
-        }
+        // The parser takes `3, 3` for 3, which others may read differently.
+        let length = head.fields["content-length"] ?? "0"
+        guard head.fields.count(of: "content-length") <= 1,
+            length.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        else { throw Refusal(.badRequest, "framing", "The length of the body is ambiguous.") }
     }
 
     private static func checkHost(_ head: MessageHead) throws(Refusal) {

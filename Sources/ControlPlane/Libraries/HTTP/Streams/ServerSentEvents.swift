@@ -20,12 +20,18 @@ package struct ServerSentEvent: Sendable, Hashable {
         out.reserveCapacity(data.utf8.count + 64)
         if let id, Self.isOneLine(id) { out.append(contentsOf: "id: \(id)\n".utf8) }
         if let name, Self.isOneLine(name) { out.append(contentsOf: "event: \(name)\n".utf8) }
-        for line in data.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            out.append(contentsOf: "data: ".utf8)
-            out.append(contentsOf: line.utf8)
-            out.append(0x0A)
+        out.append(contentsOf: "data: ".utf8)
+        var wasReturn = false
+        for byte in data.utf8 {
+            // Each of CR LF, CR and LF ends a line; within one event that begins a data field.
+            if byte == 0x0D || byte == 0x0A && !wasReturn {
+                out.append(contentsOf: "\ndata: ".utf8)
+            } else if byte != 0x0A {
+                out.append(byte)
+            }
+            wasReturn = byte == 0x0D
         }
-        out.append(0x0A)
+        out.append(contentsOf: "\n\n".utf8)
         return out
     }
 

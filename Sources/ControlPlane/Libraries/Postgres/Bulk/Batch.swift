@@ -3,7 +3,8 @@ extension PostgresQueryable {
     /// For some hundreds of rows; for many thousands use `copy`.
     /// - Parameters:
     ///   - table: with its schema, as SQL writes it.
-    ///   - columns: their names, in the order of the values of a row.
+    ///   - columns: their names, two or more, in the order of the values of a row. For one
+    ///     column `INSERT … SELECT * FROM unnest(\(values))` does the same.
     ///   - suffix: what follows, such as `ON CONFLICT DO NOTHING`.
     /// - Returns: how many rows were inserted or changed.
     @discardableResult

@@ -3,8 +3,8 @@ extension PostgresPool {
     /// rows are taken one by one and sent in parts; memory holds one part.
     /// - Parameters:
     ///   - table: with its schema, as SQL writes it.
-    ///   - columns: their names, in the order of the values of a row; the types must be exactly
-    ///     those of the values (no `Int` into an `int4` column).
+    ///   - columns: their names, two or more, in the order of the values of a row; the types must
+    ///     be exactly those of the values (no `Int` into an `int4` column).
     /// - Returns: how many rows were inserted. Any error inserts none.
     @discardableResult
     package func copy<each Column: PostgresEncodable, Rows: Sequence>(

@@ -34,8 +34,8 @@ final class Exchange: @unchecked Sendable {
     var steps = FIFO<Step>()
     var results: [PostgresResult] = []
     var error: PostgresError?
-    /// Whether it was sent a second time after its prepared statement was found to be gone.
-    var isRepeated = false
+    /// How often it was sent again because its prepared statement was found to be gone.
+    var repeats = 0
     /// Why nobody wants it any more; set before it is sent, it is never sent.
     var cancellation: PostgresError?
     private var completion: ((Answer) -> Void)?
@@ -69,7 +69,7 @@ final class Exchange: @unchecked Sendable {
         steps = FIFO()
         results = []
         error = nil
-        isRepeated = true
+        repeats += 1
     }
 }
 

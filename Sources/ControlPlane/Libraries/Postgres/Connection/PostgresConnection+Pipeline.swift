@@ -5,6 +5,8 @@ internal import Platform
 extension PostgresConnection {
     /// A healthy answer never has more separators in a row than this.
     private static let separatorsMax = 16
+    private static let repeatsMax = 3
+    private static let failedPreparesMax = 256
 
     /// Sends a group and registers it, in one step.
     func send(_ exchange: Exchange) {
@@ -133,9 +135,13 @@ extension PostgresConnection {
         case .prepare(let key, let name, let operation):
             error.operation = operation
             cache.drop(key, name: name)
+            if failedPrepares.count >= Self.failedPreparesMax { failedPrepares = [:] }
+            failedPrepares[name] = error
         case .execute(let key, let name, let operation):
             error.operation = operation
             if error.isStaleStatement { cache.drop(key, name: name) }
+            // Sent while the statement was being prepared for somebody else, which failed.
+            if let cause = failedPrepares[name] { error = cause }
         case .ignored, nil: break
         }
         exchange.error = exchange.error ?? error
@@ -143,14 +149,15 @@ extension PostgresConnection {
 
     private func finish(_ exchange: Exchange) {
         _ = pending.popFirst()
+        if pending.isEmpty { failedPrepares = [:] }
         if let error = exchange.error, error.isStaleStatement, use == .shared,
-            !exchange.isRepeated, exchange.isAwaited, state == .ready
+            exchange.repeats < Self.repeatsMax, exchange.isAwaited, state == .ready
         {
             exchange.reset()
             return send(exchange)
         }
         if let error = exchange.error {
-            exchange.fail(exchange.cancellation ?? error)
+            exchange.fail(exchange.cancellation ?? (isTimeout(error, exchange) ? .late : error))
         } else if let cancellation = exchange.cancellation {
             exchange.fail(cancellation)
         } else {
@@ -162,5 +169,11 @@ extension PostgresConnection {
         }
         startNextConversation()
         onRoom?()
+    }
+
+    /// Whether the server's own time limit was quicker than ours.
+    private func isTimeout(_ error: PostgresError, _ exchange: Exchange) -> Bool {
+        error.state == .queryCanceled
+            && SystemTime.monotonicNanoseconds &+ 50_000_000 >= exchange.deadline
     }
 }

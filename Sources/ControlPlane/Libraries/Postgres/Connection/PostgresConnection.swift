@@ -29,6 +29,8 @@ final class PostgresConnection: @unchecked Sendable {
     var state = State.connecting
     var pending = FIFO<Exchange>()
     var cache: StatementCache
+    /// Why statements could not be prepared, by name, while others may still rely on them.
+    var failedPrepares: [String: PostgresError] = [:]
     var conversation: Conversation?
     var nextConversation: Conversation?
     var isFlushScheduled = false
@@ -146,7 +148,8 @@ final class PostgresConnection: @unchecked Sendable {
         }
     }
 
-    /// Writes what libpq holds back; watches for room if the socket is full.
+    /// Writes what libpq holds back; watches for room if the socket is full. Then takes answers:
+    /// libpq reads while it writes, and no event tells of what it has read already.
     func flush() {
         guard state == .ready else { return }
         let status = PQflush(handle)
@@ -155,6 +158,7 @@ final class PostgresConnection: @unchecked Sendable {
         }
         watch?.change(to: status == 1 ? [.readable, .writable] : .readable)
         if status == 0 { conversationIsFlushed() }
+        receive()
     }
 
     /// Flushes at the end of this turn of the loop, once for all that was sent in it.

@@ -87,11 +87,7 @@ extension PostgresResult {
     ) throws(PostgresError) -> [(repeat each Column)] {
         var width = 0
         for _ in repeat (each Column).self { width += 1 }
-        guard columnCount == width else {
-            throw PostgresError(
-                .decoding, "\(columnCount) columns, but \(width) were asked for",
-                operation: operation)
-        }
+        try requireColumns(width)
         var rows: [(repeat each Column)] = []
         rows.reserveCapacity(rowCount)
         for row in 0..<rowCount {
@@ -105,6 +101,25 @@ extension PostgresResult {
             rows.append((repeat try next((each Column).self)))
         }
         return rows
+    }
+
+    /// The values of the only column.
+    func values<Column: PostgresDecodable>(
+        as type: Column.Type
+    ) throws(PostgresError) -> [Column] {
+        try requireColumns(1)
+        var values: [Column] = []
+        values.reserveCapacity(rowCount)
+        for row in 0..<rowCount { values.append(try decode(type, row: row, column: 0)) }
+        return values
+    }
+
+    private func requireColumns(_ count: Int) throws(PostgresError) {
+        guard columnCount == count else {
+            throw PostgresError(
+                .decoding, "\(columnCount) columns, but \(count) were asked for",
+                operation: operation)
+        }
     }
 
     /// All rows through `map`.

@@ -47,7 +47,9 @@ final class Lease: Sendable {
             await withCheckedContinuation { continuation in
                 core.loop.perform {
                     exchange.whenComplete { continuation.resume(returning: $0) }
-                    if let error = exchange.cancellation ?? Self.obstacle(connection) {
+                    if let error = exchange.cancellation
+                        ?? Self.obstacle(connection, deadline: deadline)
+                    {
                         return exchange.fail(error)
                     }
                     connection.send(exchange)
@@ -76,7 +78,9 @@ final class Lease: Sendable {
             await withCheckedContinuation { continuation in
                 core.loop.perform {
                     conversation.whenComplete { continuation.resume(returning: $0) }
-                    if let error = conversation.cancellation ?? Self.obstacle(connection) {
+                    if let error = conversation.cancellation
+                        ?? Self.obstacle(connection, deadline: conversation.deadline)
+                    {
                         return conversation.complete(.failure(error))
                     }
                     action(connection)
@@ -89,7 +93,10 @@ final class Lease: Sendable {
         return try answer.get()
     }
 
-    private static func obstacle(_ connection: PostgresConnection) -> PostgresError? {
+    private static func obstacle(
+        _ connection: PostgresConnection, deadline: Int64
+    ) -> PostgresError? {
+        if deadline <= SystemTime.monotonicNanoseconds { return .late }
         if connection.state != .ready {
             return PostgresError(.connectionLost, "the connection of this transaction is gone")
         }

@@ -53,9 +53,6 @@ final class PoolCore: @unchecked Sendable {
         if let error = refusal(of: exchange) { return exchange.fail(error) }
         if waiting.isEmpty, let connection = leastBusy() {
             connection.send(exchange)
-            if connection.inFlight > 1, shared.count < configuration.sharedConnections {
-                maintain()
-            }
         } else {
             guard waiting.count < configuration.waitingMax else {
                 return exchange.fail(
@@ -80,10 +77,25 @@ final class PoolCore: @unchecked Sendable {
             ? nil : PostgresError(.misuse, "such statements belong into a transaction")
     }
 
+    /// The connection with the least to do. None, if another may be opened, or if all have kept
+    /// silent for a while: behind a slow statement is the worst place to wait.
     private func leastBusy() -> PostgresConnection? {
-        shared.lazy.filter { $0.state == .ready && $0.inFlight < self.configuration.inFlightMax }
-            .min { $0.inFlight < $1.inFlight }
+        let now = SystemTime.monotonicNanoseconds
+        var best: PostgresConnection?
+        for connection in shared where connection.state == .ready {
+            let inFlight = connection.inFlight
+            if inFlight == 0 { return connection }
+            guard inFlight < min(best?.inFlight ?? .max, configuration.inFlightMax),
+                now &- connection.lastProgress < Self.silenceMax
+            else { continue }
+            best = connection
+        }
+        let mayGrow = shared.count < configuration.sharedConnections && backoff.failures == 0
+        return mayGrow ? nil : best
     }
+
+    /// A connection that has not answered for so long gets nothing more; nanoseconds.
+    private static let silenceMax: Int64 = 5_000_000
 
     private func sendWaiting() {
         while let first = waiting.first {
@@ -168,13 +180,11 @@ final class PoolCore: @unchecked Sendable {
         var openingShared = 0
         for connection in opening.values where connection.use == .shared { openingShared += 1 }
         let openingExclusive = opening.count - openingShared
-        let isSharedBusy = !shared.contains { $0.inFlight == 0 } && openingShared == 0
-        let hasWork = !waiting.isEmpty || shared.contains { $0.inFlight > 0 }
-        let needsShared =
-            hasWork && isSharedBusy && shared.count < configuration.sharedConnections
+        let room = configuration.sharedConnections - shared.count
+        let neededShared = min(waiting.count, room) - openingShared
         let free = configuration.exclusiveConnectionsMax - leased.count - idle.count
-        let exclusive = min(leaseRequests.count, free) - openingExclusive
-        return (needsShared ? 1 : 0, max(0, exclusive))
+        let neededExclusive = min(leaseRequests.count, free) - openingExclusive
+        return (max(0, neededShared), max(0, neededExclusive))
     }
 
     private func retry(at time: Int64, now: Int64) {

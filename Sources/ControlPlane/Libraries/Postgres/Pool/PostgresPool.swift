@@ -122,6 +122,7 @@ package final class PostgresPool: PostgresQueryable {
     /// After a deadlock or a serialization failure all of `body` runs again, at most
     /// `configuration.retriesMax` times, so it must have no effects outside the database.
     /// - Parameter deadline: for each run, with the wait for a connection.
+    @discardableResult
     package func transaction<Value>(
         isolation: IsolationLevel = .readCommitted, deadline: Duration? = nil,
         _ body: (PostgresTransaction) async throws -> Value

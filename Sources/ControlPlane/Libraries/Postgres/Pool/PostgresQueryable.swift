@@ -15,6 +15,13 @@ extension PostgresQueryable {
         try await run(sql, deadline: deadline).rows(as: (repeat (each Column).self))
     }
 
+    /// The values of a statement with one column.
+    package func query<Column: PostgresDecodable>(
+        _ sql: SQL, as type: Column.Type, deadline: Duration? = nil
+    ) async throws(PostgresError) -> [Column] {
+        try await run(sql, deadline: deadline).values(as: type)
+    }
+
     /// All rows of a statement with many columns, read by their names.
     package func query<Value>(
         _ sql: SQL, deadline: Duration? = nil,
@@ -30,6 +37,16 @@ extension PostgresQueryable {
         let result = try await run(sql, deadline: deadline)
         try result.requireAtMostOneRow()
         return try result.rows(as: (repeat (each Column).self)).first
+    }
+
+    /// The only value of a statement with one column, or nil if it has no row; more than one row
+    /// is an error.
+    package func queryOne<Column: PostgresDecodable>(
+        _ sql: SQL, as type: Column.Type, deadline: Duration? = nil
+    ) async throws(PostgresError) -> Column? {
+        let result = try await run(sql, deadline: deadline)
+        try result.requireAtMostOneRow()
+        return try result.values(as: type).first
     }
 
     /// The only row of a statement, read by the names of its columns, or nil.

@@ -45,6 +45,11 @@ package final class PostgresTransaction: PostgresQueryable {
         _ statements: [SQL], deadline: Duration? = nil
     ) async throws(PostgresError) -> [PostgresResult] {
         try requireOpen()
+        for statement in statements where !StatementPolicy.isAllowedInTransaction(statement.text) {
+            throw PostgresError(
+                .misuse, "such statements are not for a transaction",
+                operation: statement.text.operationSummary)
+        }
         let end = min(self.deadline, deadline.map(monotonicDeadline) ?? .max)
         return try await noting { () async throws(PostgresError) in
             try await lease.run(statements, deadline: end)
@@ -79,7 +84,8 @@ package final class PostgresTransaction: PostgresQueryable {
     }
 
     func begin(_ isolation: IsolationLevel) async throws(PostgresError) {
-        let left = max(1, (deadline &- SystemTime.monotonicNanoseconds) / 1_000_000)
+        // The server's own limits are a net for when we are gone; ours come first.
+        let left = max(0, deadline &- SystemTime.monotonicNanoseconds) / 1_000_000 + 1000
         let limit = String(min(left, Int64(Int32.max)))
         _ = try await lease.run(
             [

@@ -54,8 +54,9 @@ extension Timestamp: PostgresValue {
     package func encode(to buffer: inout PostgresBuffer) {
         let (value, overflow) = unixMicroseconds.subtractingReportingOverflow(Self.epoch)
         switch unixMicroseconds {
-        case .max: buffer.append(Int64.max)
-        default: buffer.append(overflow ? Int64.min : value)
+        case .max, .min: buffer.append(unixMicroseconds)
+        // Before anything that PostgreSQL can hold, which it then says itself.
+        default: buffer.append(overflow ? Int64.min + 1 : value)
         }
     }
 

@@ -1,0 +1,24 @@
+package import HTTP
+package import Platform
+package import Postgres
+
+/// The front door of the domain: livestreams, their sources, and what happens in them.
+package struct Live: Sendable {
+    package let service: LiveService
+    package let endpoints: [Endpoint]
+    /// Run these as long as the process serves.
+    package let workers: [any Worker]
+
+    package init(
+        pool: PostgresPool, hub: Hub, identifiers: IDGenerator, time: TimeSource = .system,
+        log: Log, findViewer: @escaping LiveService.FindViewer,
+        deliver: @escaping LiveService.Deliver
+    ) {
+        let eventLog = EventLog(pool: pool, log: log)
+        service = LiveService(
+            pool: pool, eventLog: eventLog, hub: hub, identifiers: identifiers, time: time,
+            log: log, findViewer: findViewer, deliver: deliver)
+        endpoints = LiveRoutes(service: service, hub: hub).endpoints
+        workers = [eventLog, LiveKeeper(service: service, log: log)]
+    }
+}

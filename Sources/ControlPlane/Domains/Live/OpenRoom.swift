@@ -1,0 +1,55 @@
+internal import SharedModels
+internal import Synchronization
+
+/// A livestream that this process holds: its room behind a lock, and until when it may act.
+final class OpenRoom: Sendable {
+    let livestream: Livestream
+    private let room: Mutex<LiveRoom>
+    /// Monotonic nanoseconds until which the lease surely lasts.
+    private let validUntilNanoseconds: Atomic<Int64>
+
+    init(_ livestream: Livestream, seed: UInt64, validUntilNanoseconds: Int64) {
+        self.livestream = livestream
+        // Frames that are fed into a livestream of our own are a replay.
+        let source = livestream.source == .native ? SourceKind.replay : livestream.source
+        room = Mutex(
+            LiveRoom(
+                livestream: livestream.id, source: source,
+                hostID: livestream.hostID.isEmpty ? nil : livestream.hostID, seed: seed))
+        self.validUntilNanoseconds = Atomic(validUntilNanoseconds)
+    }
+
+    func extend(toNanoseconds deadline: Int64) {
+        validUntilNanoseconds.store(deadline, ordering: .relaxed)
+    }
+
+    /// Whether another process may have taken the livestream by now.
+    func isExpired(_ now: Moment) -> Bool {
+        now.monotonicNanoseconds >= validUntilNanoseconds.load(ordering: .relaxed)
+    }
+
+    var summary: LiveRoom.Summary { room.withLock { $0.summary } }
+    var recentEvents: [LiveEvent] { room.withLock { $0.recentEvents } }
+
+    func connected(_ now: Moment) { room.withLock { $0.connected(now: now) } }
+    func tick(_ now: Moment) -> [LiveEvent] { room.withLock { $0.tick(now: now) } }
+
+    func control(_ action: ControlAction, _ now: Moment) -> LiveEvent {
+        room.withLock { $0.control(action, now: now) }
+    }
+
+    func take(_ deed: NativeDeed, by viewer: Viewer, id: String, _ now: Moment) -> LiveEvent? {
+        room.withLock { $0.take(deed, by: viewer, id: id, now: now) }
+    }
+
+    func ingest(_ frame: [UInt8], _ now: Moment) throws(WebcastError) -> LiveRoom.Intake {
+        let result = room.withLock { room -> Result<LiveRoom.Intake, WebcastError> in
+            do throws(WebcastError) {
+                return .success(try room.ingest(frame: frame, now: now))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,284 @@
+import Crypto
+import HTTP
+import Platform
+import Postgres
+import SharedModels
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Accounts
+
+/// A clock that a test moves.
+private final class Hands: Sendable {
+    private let time = Mutex<Int64>(1_800_000_000_000)
+    var now: Int64 { time.withLock { $0 } }
+    func move(_ duration: Duration) { time.withLock { $0 += duration.millisecondsClamped } }
+}
+
+/// The domain on a database of its own, with a clock in hand.
+private struct Desk {
+    let hands = Hands()
+    let service: AccountsService
+
+    init() async throws {
+        let database = try await TestDatabase.make()
+        let hands = hands
+        service = AccountsService(
+            pool: database.pool, hasher: try PasswordHasher(cost: .least),
+            signer: try TokenSigner(purpose: "access", key: SecureRandom.bytes(32)),
+            unixMilliseconds: { hands.now })
+    }
+
+    func ana(_ handle: String = "ana") async throws -> Account {
+        try await service.register(
+            email: " \(handle.uppercased())@Example.org ", handle: handle, displayName: "Ana",
+            password: "correct horse")
+    }
+}
+
+@Suite("Accounts")
+struct AccountsTests {
+    @Test("a registered person signs in, whatever the case of the address")
+    func registerAndLogIn() async throws {
+        let desk = try await Desk()
+        let account = try await desk.ana()
+        #expect(account.email == "ana@example.org")
+        let tokens = try await desk.service.logIn(
+            email: "Ana@EXAMPLE.org", password: "correct horse")
+        #expect(tokens.account == account)
+        #expect(desk.service.caller(accessToken: tokens.accessToken)?.account == account.id)
+    }
+
+    @Test("an address and a handle belong to one account each")
+    func taken() async throws {
+        let desk = try await Desk()
+        _ = try await desk.ana()
+        await #expect(throws: AccountsError.emailTaken) { _ = try await desk.ana() }
+        await #expect(throws: AccountsError.handleTaken) {
+            _ = try await desk.service.register(
+                email: "other@example.org", handle: "ANA", displayName: "Other",
+                password: "correct horse")
+        }
+    }
+
+    @Test("every wrong field is named at once")
+    func invalidFields() async throws {
+        let desk = try await Desk()
+        do {
+            _ = try await desk.service.register(
+                email: "no address", handle: "x!", displayName: " ", password: "short")
+            Issue.record("it was accepted")
+        } catch AccountsError.invalid(let fields) {
+            #expect(fields.map(\.path) == ["email", "handle", "display_name", "password"])
+        }
+    }
+
+    @Test(
+        "what cannot be an e-mail address is refused",
+        arguments: [
+            "", "a", "@b.c", "a@", "a@b", "a@.b", "a@b.", "a b@c.d", "a@b@c.d", "a\u{0}@b.c",
+        ])
+    func badAddresses(text: String) {
+        #expect(AccountNames.email(text) == nil)
+    }
+
+    @Test("after five failed tries not even the right password is looked at for 15 minutes")
+    func loginLimit() async throws {
+        let desk = try await Desk()
+        _ = try await desk.ana()
+        for _ in 0..<5 {
+            await #expect(throws: AccountsError.wrongLogin) {
+                _ = try await desk.service.logIn(email: "ana@example.org", password: "wrong guess")
+            }
+        }
+        await #expect(throws: AccountsError.tooManyTries(retryAfterSeconds: 900)) {
+            _ = try await desk.service.logIn(email: "ana@example.org", password: "correct horse")
+        }
+        desk.hands.move(.seconds(901))
+        _ = try await desk.service.logIn(email: "ana@example.org", password: "correct horse")
+    }
+
+    @Test("twenty tries at once are no way around the limit")
+    func loginLimitAtOnce() async throws {
+        let desk = try await Desk()
+        _ = try await desk.ana()
+        let outcomes = await withTaskGroup(of: AccountsError?.self) { group in
+            for _ in 0..<20 {
+                group.addTask {
+                    do {
+                        _ = try await desk.service.logIn(
+                            email: "ana@example.org", password: "wrong guess")
+                        return nil
+                    } catch { return error as? AccountsError }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.filter { $0 == .wrongLogin }.count == 5)
+    }
+
+    @Test("an unknown address is refused with the same words as a wrong password")
+    func unknownAddress() async throws {
+        let desk = try await Desk()
+        await #expect(throws: AccountsError.wrongLogin) {
+            _ = try await desk.service.logIn(
+                email: "nobody@example.org", password: "whatever it is")
+        }
+    }
+}
+
+@Suite("Sessions")
+struct SessionTests {
+    @Test("a refresh token serves once, and its answer carries the next")
+    func rotation() async throws {
+        let desk = try await Desk()
+        _ = try await desk.ana()
+        var tokens = try await desk.service.logIn(
+            email: "ana@example.org", password: "correct horse")
+        for _ in 0..<3 {
+            desk.hands.move(.seconds(600))
+            let next = try await desk.service.refresh(tokens.refreshToken)
+            #expect(next.refreshToken != tokens.refreshToken)
+            #expect(next.session == tokens.session)
+            tokens = next
+        }
+    }
+
+    @Test("a refresh token that comes back ends the session for the thief and the owner")
+    func reuse() async throws {
+        let desk = try await Desk()
+        _ = try await desk.ana()
+        let first = try await desk.service.logIn(
+            email: "ana@example.org", password: "correct horse")
+        let second = try await desk.service.refresh(first.refreshToken)
+        await #expect(throws: AccountsError.refreshTokenReused) {
+            _ = try await desk.service.refresh(first.refreshToken)
+        }
+        #expect(desk.service.caller(accessToken: second.accessToken) == nil)
+        await #expect(throws: AccountsError.wrongRefreshToken) {
+            _ = try await desk.service.refresh(second.refreshToken)
+        }
+    }
+
+    @Test("of ten refreshes at once with one token at most one succeeds, and the session ends")
+    func refreshRace() async throws {
+        let desk = try await Desk()
+        _ = try await desk.ana()
+        let tokens = try await desk.service.logIn(
+            email: "ana@example.org", password: "correct horse")
+        let successes = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<10 {
+                group.addTask { (try? await desk.service.refresh(tokens.refreshToken)) != nil }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(successes == 1)
+        #expect(desk.service.caller(accessToken: tokens.accessToken) == nil)
+    }
+
+    @Test("a signed-out session's access token is refused at once")
+    func logOut() async throws {
+        let desk = try await Desk()
+        _ = try await desk.ana()
+        let tokens = try await desk.service.logIn(
+            email: "ana@example.org", password: "correct horse")
+        try await desk.service.logOut(tokens.session)
+        #expect(desk.service.caller(accessToken: tokens.accessToken) == nil)
+        await #expect(throws: AccountsError.wrongRefreshToken) {
+            _ = try await desk.service.refresh(tokens.refreshToken)
+        }
+    }
+
+    @Test("an access token expires, and a session does too")
+    func expiry() async throws {
+        let desk = try await Desk()
+        _ = try await desk.ana()
+        let tokens = try await desk.service.logIn(
+            email: "ana@example.org", password: "correct horse")
+        desk.hands.move(AccountsService.Limits.accessLifetime)
+        #expect(desk.service.caller(accessToken: tokens.accessToken) == nil)
+        desk.hands.move(AccountsService.Limits.sessionLifetime)
+        await #expect(throws: AccountsError.wrongRefreshToken) {
+            _ = try await desk.service.refresh(tokens.refreshToken)
+        }
+    }
+
+    @Test(
+        "a token that was not signed here speaks for nobody",
+        arguments: ["", "v1.", "v1.YWJj.YWJj", "a.b.c", String(repeating: "x", count: 5000)])
+    func forged(text: String) async throws {
+        let desk = try await Desk()
+        #expect(desk.service.caller(accessToken: text) == nil)
+    }
+
+    @Test("a one-time code signs in once, within ten minutes")
+    func oneTimeCode() async throws {
+        let desk = try await Desk()
+        let account = try await desk.ana()
+        let (code, _) = try await desk.service.makeLoginCode(for: account.id)
+        #expect(try await desk.service.logIn(code: code).account == account)
+        await #expect(throws: AccountsError.wrongLogin) {
+            _ = try await desk.service.logIn(code: code)
+        }
+        let (late, _) = try await desk.service.makeLoginCode(for: account.id)
+        desk.hands.move(AccountsService.Limits.loginCodeLifetime)
+        await #expect(throws: AccountsError.wrongLogin) {
+            _ = try await desk.service.logIn(code: late)
+        }
+    }
+}
+
+@Suite("Workspaces")
+struct WorkspaceTests {
+    @Test("whoever makes a workspace owns it; others have no role until they are given one")
+    func roles() async throws {
+        let desk = try await Desk()
+        let ana = try await desk.ana()
+        let bo = try await desk.ana("bob")
+        let workspace = try await desk.service.makeWorkspace(name: "Stage", owner: ana.id).workspace
+        #expect(try await desk.service.role(of: ana.id, in: workspace) == .owner)
+        #expect(try await desk.service.role(of: bo.id, in: workspace) == nil)
+        try await desk.service.setRole(.operator, ofHandle: "BOB", in: workspace)
+        #expect(try await desk.service.role(of: bo.id, in: workspace) == .operator)
+        #expect(try await desk.service.memberships(of: bo.id).map(\.role) == [.operator])
+        try await desk.service.removeMember(handle: "bob", from: workspace)
+        #expect(try await desk.service.role(of: bo.id, in: workspace) == nil)
+    }
+
+    @Test("the last owner can neither go nor become less")
+    func lastOwner() async throws {
+        let desk = try await Desk()
+        let ana = try await desk.ana()
+        let workspace = try await desk.service.makeWorkspace(name: "Stage", owner: ana.id).workspace
+        await #expect(throws: AccountsError.lastOwner) {
+            try await desk.service.removeMember(handle: "ana", from: workspace)
+        }
+        await #expect(throws: AccountsError.lastOwner) {
+            try await desk.service.setRole(.watcher, ofHandle: "ana", in: workspace)
+        }
+    }
+
+    @Test("two owners who take each other out at once leave one")
+    func ownersAtOnce() async throws {
+        let desk = try await Desk()
+        let ana = try await desk.ana()
+        _ = try await desk.ana("bob")
+        let workspace = try await desk.service.makeWorkspace(name: "Stage", owner: ana.id).workspace
+        try await desk.service.setRole(.owner, ofHandle: "bob", in: workspace)
+        await withTaskGroup(of: Void.self) { group in
+            for handle in ["ana", "bob"] {
+                group.addTask {
+                    try? await desk.service.removeMember(handle: handle, from: workspace)
+                }
+            }
+        }
+        #expect(try await desk.service.members(of: workspace).count == 1)
+    }
+
+    @Test("a role outranks those below it")
+    func ranks() {
+        #expect(WorkspaceRole.watcher < .operator)
+        #expect(WorkspaceRole.operator < .owner)
+    }
+}
