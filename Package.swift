@@ -165,7 +165,7 @@ let wholes: [Target] = [
         "cuelight-bench", at: "Bench",
         uses: [
             "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Rules", "Live",
-            "CLinux",
+            "CLinux", "TestSupport",
         ]),
 ]
 
