@@ -19,7 +19,8 @@ private let endpoints: [Endpoint] = [
     },
     Endpoint(
         .post, "/echo", "Echoes.", tag: "test", access: .open, rate: .write,
-        body: .json(.freeObject(maxValues: 100_000), limit: 4_000_000), answer: .content(type: "application/json")
+        body: .json(.freeObject(maxValues: 100_000), limit: 4_000_000),
+        answer: .content(type: "application/json")
     ) { call in .bytes(call.bodyBytes, type: "application/json", status: .created) },
 ]
 

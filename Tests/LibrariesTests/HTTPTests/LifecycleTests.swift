@@ -6,7 +6,8 @@ import Testing
 
 /// Lets a handler wait for the test, and the test for the handler.
 private final class Gate: Sendable {
-    private let state = Mutex<(isOpen: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
+    private let state = Mutex<(isOpen: Bool, waiters: [CheckedContinuation<Void, Never>])>(
+        (false, []))
 
     func open() {
         let waiters = state.withLock { state in

@@ -24,9 +24,10 @@ package final class CommandDispatcher: @unchecked Sendable {
         package var unixMilliseconds: @Sendable () -> Int64
 
         package init(
-            publish: @escaping @Sendable (
-                Topic, [UInt8], Int64, @escaping @Sendable (Bool) -> Void
-            ) -> Void,
+            publish:
+                @escaping @Sendable (
+                    Topic, [UInt8], Int64, @escaping @Sendable (Bool) -> Void
+                ) -> Void,
             sent: @escaping @Sendable (CommandRecord) -> Void,
             ended: @escaping @Sendable (EndedCommand) -> Void,
             makeCommandID: @escaping @Sendable () -> CommandID,
@@ -119,8 +120,10 @@ package final class CommandDispatcher: @unchecked Sendable {
         for (agent, records) in Dictionary(grouping: records, by: \.agent) {
             let ids = records.map(\.command.id)
             for start in stride(from: 0, to: ids.count, by: 256) {
-                let message = Cancellation(commands: Array(ids[start..<min(start + 256, ids.count)]))
+                let message = Cancellation(
+                    commands: Array(ids[start..<min(start + 256, ids.count)]))
                 let topic = Topic(workspace: workspace, agent: agent, leaf: .cancel)
+                // Ids alone are encoded, which cannot fail.
                 guard let payload = try? encoder.encode(message) else { continue }
                 surroundings.publish(topic, Array(payload), .max) { _ in }
             }
@@ -182,8 +185,8 @@ package final class CommandDispatcher: @unchecked Sendable {
 
     private func publish(_ record: CommandRecord, to agent: Agent, deadline: Duration) {
         let id = record.command.id
+        // Encoding plain numbers and text cannot fail; if it did, nothing was sent.
         guard let payload = try? encoder.encode(record.command) else {
-            // Encoding plain numbers and text cannot fail; if it did, nothing was sent.
             return end(id, .failed, "internal", "the command could not be written")
         }
         let topic = Topic(workspace: agent.workspace, agent: agent.id, leaf: .command)

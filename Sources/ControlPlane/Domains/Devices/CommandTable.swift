@@ -81,8 +81,8 @@ struct CommandTable {
 
     /// Ends what has had no outcome long after its deadline.
     mutating func endUnanswered(unixMilliseconds: Int64) -> [EndedCommand] {
-        let end = unixMilliseconds &- Self.graceMilliseconds
-        let late = open.values.filter { $0.command.expiresAtMilliseconds < end }
+        let limit = unixMilliseconds &- Self.graceMilliseconds
+        let late = open.values.filter { $0.command.expiresAtMilliseconds < limit }
         return late.sorted { $0.command.id < $1.command.id }.compactMap {
             end(
                 $0.command.id, .failed, reason: "no_answer",

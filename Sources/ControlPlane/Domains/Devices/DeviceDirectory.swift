@@ -35,6 +35,15 @@ package enum StopTarget: Hashable, Sendable {
     case device(DeviceID)
 }
 
+/// An E-stop that is pressed, as people are told of it.
+package struct StopRecord: Hashable, Sendable {
+    package let target: StopTarget
+    /// Who pressed it; nil if that is not written down (yet).
+    package let by: AccountID?
+    /// Since when, Unix milliseconds UTC; nil if that is not written down (yet).
+    package let sinceMilliseconds: Int64?
+}
+
 /// Every agent and device with its stops, in memory, so that a cue finds its boards without a
 /// database. A pure value; filled at start and kept up to date by `DevicesService`.
 package struct DeviceDirectory: Sendable {

@@ -46,7 +46,8 @@ package struct Devices: Sendable {
     ///   - clock: the id of this machine's monotonic clock, for traces.
     package init(
         pool: PostgresPool, client: MQTTClient, signer: BrokerCredentialSigner,
-        broker: BrokerAddress, clock: String, log: Log, makeCommandID: @escaping @Sendable () -> CommandID,
+        broker: BrokerAddress, clock: String, log: Log,
+        makeCommandID: @escaping @Sendable () -> CommandID,
         unixMilliseconds: @escaping @Sendable () -> Int64, reports: Reports
     ) {
         let commandLog = CommandLog(pool: pool, log: log)

@@ -256,6 +256,22 @@ package final class DevicesService: Sendable {
         }
     }
 
+    /// What is stopped in a workspace, with what the database knows of it. A stop acts before it
+    /// is written down, and while the database is away, so memory says what is stopped.
+    package func stopRecords(of workspace: WorkspaceID) async -> [StopRecord] {
+        var written: [StopTarget: StopRecord] = [:]
+        do {
+            for record in try await store.stopRecords(of: workspace) {
+                written[record.target] = record
+            }
+        } catch {
+            log.warning("cannot read since when stops hold", ["reason": .string("\(error)")])
+        }
+        return await stops(of: workspace).map {
+            written[$0] ?? StopRecord(target: $0, by: nil, sinceMilliseconds: nil)
+        }
+    }
+
     package func renameDevice(
         _ id: DeviceID, of workspace: WorkspaceID, to name: String
     ) async throws {

@@ -175,11 +175,27 @@ struct DevicesStore: Sendable {
     func stops() async throws -> [StopTarget] {
         try await pool.query(
             "SELECT scope, target_id::text FROM devices.stop", as: (String, String).self
-        ).compactMap { scope, id in
-            switch scope {
-            case "workspace": WorkspaceID(id).map(StopTarget.workspace)
-            case "agent": AgentID(id).map(StopTarget.agent)
-            default: DeviceID(id).map(StopTarget.device)
+        ).compactMap { Self.target($0, $1) }
+    }
+
+    private static func target(_ scope: String, _ id: String) -> StopTarget? {
+        switch scope {
+        case "workspace": WorkspaceID(id).map(StopTarget.workspace)
+        case "agent": AgentID(id).map(StopTarget.agent)
+        default: DeviceID(id).map(StopTarget.device)
+        }
+    }
+
+    /// Since when, and by whom, each target of a workspace is stopped.
+    func stopRecords(of workspace: WorkspaceID) async throws -> [StopRecord] {
+        try await pool.query(
+            """
+            SELECT scope, target_id::text, stopped_by, created_at FROM devices.stop
+            WHERE workspace_id = \(workspace)
+            """, as: (String, String, AccountID?, Timestamp).self
+        ).compactMap { scope, id, account, since in
+            Self.target(scope, id).map {
+                StopRecord(target: $0, by: account, sinceMilliseconds: since.unixMilliseconds)
             }
         }
     }
