@@ -45,7 +45,7 @@ final class BrokerNotices: Worker {
         for id in agents {
             guard let message = stopMessage(of: id) else { continue }
             client.publish(message, isUrgent: true) { [weak self] result in
-                if case .failure = result { self?.owe { $0.stops.insert(id) } }
+                if case .failure = result { self?.owe(id, isRevocation: false) }
             }
         }
     }
@@ -54,7 +54,7 @@ final class BrokerNotices: Worker {
     func publishRevocation(of id: AgentID) {
         guard let message = revocation(of: id) else { return }
         client.publish(message, isUrgent: true) { [weak self] result in
-            if case .failure = result { self?.owe { $0.revocations.insert(id) } }
+            if case .failure = result { self?.owe(id, isRevocation: true) }
         }
     }
 
@@ -64,13 +64,7 @@ final class BrokerNotices: Worker {
                 do { try await pay(next) } catch {
                     if error == .stopped { return }
                     log.warning("the broker did not take a notice", ["reason": .string("\(error)")])
-                    owe { debts in
-                        if next.isRevocation {
-                            debts.revocations.insert(next.id)
-                        } else {
-                            debts.stops.insert(next.id)
-                        }
-                    }
+                    owe(next.id, isRevocation: next.isRevocation)
                     // Cancellation cuts the pause short, and ends the loop.
                     try? await Task.sleep(for: Limits.retryDelay)
                 }
@@ -79,16 +73,15 @@ final class BrokerNotices: Worker {
     }
 
     private func oweEverything() {
-        let agents = dispatcher.directory.agents.values
-        owe { owed in
-            for agent in agents {
-                if agent.isRevoked { owed.revocations.insert(agent.id) } else { owed.stops.insert(agent.id) }
-            }
+        for agent in dispatcher.directory.agents.values {
+            owe(agent.id, isRevocation: agent.isRevoked)
         }
     }
 
-    private func owe(_ change: (inout Owed) -> Void) {
-        owed.withLock { change(&$0) }
+    private func owe(_ id: AgentID, isRevocation: Bool) {
+        owed.withLock { owed in
+            _ = isRevocation ? owed.revocations.insert(id) : owed.stops.insert(id)
+        }
         wakeUp.yield()
     }
 
