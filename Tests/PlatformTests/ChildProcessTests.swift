@@ -25,7 +25,8 @@ struct ChildProcessTests {
 
     init() throws { loop = try EventLoop.start(name: "children") }
 
-    private func shell(_ script: String, environment: [String: String] = [:]) -> ChildProcess.Program
+    private func shell(_ script: String, environment: [String: String] = [:])
+        -> ChildProcess.Program
     {
         ChildProcess.Program(
             path: "/bin/sh", arguments: ["-c", script],
@@ -116,8 +117,9 @@ struct ChildProcessTests {
         defer { close(leaked) }
         #expect(
             try await run(
-                shell("ls /proc/self/fd | wc -l; grep -E 'SigBlk|SigIgn' /proc/self/status"))
-                .isSuccess)
+                shell("ls /proc/self/fd | wc -l; grep -E 'SigBlk|SigIgn' /proc/self/status")
+            )
+            .isSuccess)
         // Its three and the one that lists them.
         #expect(output.standard.first.map(Int.init) == 4)
         #expect(output.standard.dropFirst().first == "SigBlk:\t0000000000000000")

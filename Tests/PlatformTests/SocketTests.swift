@@ -24,7 +24,8 @@ struct SocketTests {
         ])
     func noAddress(text: String) { #expect(SocketAddress(text) == nil) }
 
-    @Test("a connection comes about, and both ends know each other", arguments: ["127.0.0.1", "::1"])
+    @Test(
+        "a connection comes about, and both ends know each other", arguments: ["127.0.0.1", "::1"])
     func connection(host: String) async throws {
         let listener = try Socket.listen(.ip(host, port: 0))
         defer { close(listener) }
