@@ -1,6 +1,6 @@
 /// One measured value beside what the same run measured of a peer.
 struct BenchRow: Sendable {
-    /// What was measured, and of whom the peer is.
+    /// What was measured, and of whom the peer is. Begins with its part's name and a colon.
     var name: String
     var value: Double
     /// Such as `events/s`, `ns`, `bytes`.
@@ -20,4 +20,45 @@ struct BenchRow: Sendable {
 
     /// Ours divided by the peer's; nil without a peer.
     var ratio: Double? { peer.isEmpty || peerValue == 0 ? nil : value / peerValue }
+
+    /// Whether more of the unit is better: rates are, times and sizes are not.
+    var isMoreBetter: Bool { unit.hasSuffix("/s") || unit.hasSuffix("-s") }
+
+    /// How many times better than the peer we are: below 1 is worse, whatever the unit.
+    var advantage: Double? {
+        guard let ratio, ratio > 0 else { return nil }
+        return isMoreBetter ? ratio : 1 / ratio
+    }
+}
+
+extension BenchRow: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case name, value, unit, peer, peerValue = "peer_value", ratio
+    }
+
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try values.decode(String.self, forKey: .name),
+            value: try values.decode(Double.self, forKey: .value),
+            unit: try values.decode(String.self, forKey: .unit),
+            peer: try values.decode(String.self, forKey: .peer),
+            peerValue: try values.decodeIfPresent(Double.self, forKey: .peerValue) ?? 0)
+    }
+
+    /// Without a peer, `peer` is empty and `peer_value` and `ratio` are null.
+    func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(name, forKey: .name)
+        try values.encode(value, forKey: .value)
+        try values.encode(unit, forKey: .unit)
+        try values.encode(peer, forKey: .peer)
+        if let ratio {
+            try values.encode(peerValue, forKey: .peerValue)
+            try values.encode(ratio, forKey: .ratio)
+        } else {
+            try values.encodeNil(forKey: .peerValue)
+            try values.encodeNil(forKey: .ratio)
+        }
+    }
 }

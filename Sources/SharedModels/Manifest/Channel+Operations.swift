@@ -1,6 +1,8 @@
 extension Channel {
     /// Why the channel cannot do `operation`, as a sentence for people; nil if it can.
     package func refusal(of operation: Operation) -> String? {
+        // First of all: the sums below need numbers within their ranges.
+        if let problem = operation.problem { return problem }
         switch (kind, operation) {
         case (.button, _): return "\(name) is an input"
         case (_, .off), (.relay, .set), (.relay, .pulse), (.motor, .drive), (.buzzer, .tone): break
@@ -16,7 +18,7 @@ extension Channel {
             }
         default: return "a \(kind.rawValue) cannot do \"\(operation.type)\""
         }
-        return operation.problem
+        return nil
     }
 }
 

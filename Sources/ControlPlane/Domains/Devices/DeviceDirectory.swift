@@ -35,6 +35,15 @@ package enum StopTarget: Hashable, Sendable {
     case device(DeviceID)
 }
 
+/// An E-stop that is pressed, as people are told of it.
+package struct StopRecord: Hashable, Sendable {
+    package let target: StopTarget
+    /// Who pressed it; nil if that is not written down (yet).
+    package let by: AccountID?
+    /// Since when, Unix milliseconds UTC; nil if that is not written down (yet).
+    package let sinceMilliseconds: Int64?
+}
+
 /// Every agent and device with its stops, in memory, so that a cue finds its boards without a
 /// database. A pure value; filled at start and kept up to date by `DevicesService`.
 package struct DeviceDirectory: Sendable {
@@ -49,6 +58,8 @@ package struct DeviceDirectory: Sendable {
     package private(set) var agents: [AgentID: Agent] = [:]
     package private(set) var devices: [DeviceID: Device] = [:]
     package private(set) var stops: Set<StopTarget> = []
+    /// How often a stop was pressed, by which a release knows that it came too late.
+    package private(set) var pressCount = 0
     private var boards: [AgentID: [BoardUID: DeviceID]] = [:]
 
     package init() {}
@@ -74,11 +85,49 @@ package struct DeviceDirectory: Sendable {
     }
 
     package mutating func setStop(_ target: StopTarget, isStopped: Bool) {
-        if isStopped { stops.insert(target) } else { stops.remove(target) }
+        if isStopped {
+            stops.insert(target)
+            pressCount &+= 1
+        } else {
+            stops.remove(target)
+        }
     }
 
     package func device(of agent: AgentID, board: BoardUID) -> Device? {
         boards[agent]?[board].flatMap { devices[$0] }
+    }
+
+    /// The device of a board, whichever agent of the workspace it was at last.
+    package func device(in workspace: WorkspaceID, board: BoardUID) -> Device? {
+        devices.values.first { $0.board == board && $0.workspace == workspace }
+    }
+
+    /// The agents that a stop of the target concerns; nil if it is not of the workspace.
+    package func agents(of target: StopTarget, in workspace: WorkspaceID) -> [AgentID]? {
+        switch target {
+        case .workspace(let id):
+            return id == workspace ? agents(of: id).filter { !$0.isRevoked }.map(\.id) : nil
+        case .agent(let id): return agents[id]?.workspace == workspace ? [id] : nil
+        case .device(let id):
+            guard let device = devices[id], device.workspace == workspace else { return nil }
+            return [device.agent]
+        }
+    }
+
+    /// Gives the stop states of agents new numbers, above all that were given and that the agents
+    /// say they obeyed. They come from the wall clock, so that not even a database that was set
+    /// back to an older day makes an agent deaf to a stop.
+    package mutating func raiseStopSequences(
+        of agents: [AgentID], unixMilliseconds: Int64
+    ) -> [(AgentID, Int64)] {
+        agents.compactMap { id in
+            guard let agent = self.agents[id] else { return nil }
+            let highest = max(
+                agent.stopSequence, agent.state?.stopSequence ?? 0, unixMilliseconds)
+            let (next, isOver) = highest.addingReportingOverflow(1)
+            self.agents[id]?.stopSequence = isOver ? highest : next
+            return (id, isOver ? highest : next)
+        }
     }
 
     package func agents(of workspace: WorkspaceID) -> [Agent] {

@@ -166,6 +166,38 @@ struct DeviceJSON: Encodable {
         ]))
 }
 
+struct StopJSON: Encodable {
+    let scope: String
+    let targetID: String
+    let stoppedBy: AccountID?
+    let createdAtMilliseconds: Int64?
+
+    init(_ record: StopRecord) {
+        (scope, targetID) =
+            switch record.target {
+            case .workspace(let id): ("workspace", id.description)
+            case .agent(let id): ("agent", id.description)
+            case .device(let id): ("device", id.description)
+            }
+        stoppedBy = record.by
+        createdAtMilliseconds = record.sinceMilliseconds
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case scope, targetID = "target_id", stoppedBy = "stopped_by"
+        case createdAtMilliseconds = "created_at_ms"
+    }
+
+    static let schema = Schema.named(
+        "Stop",
+        .object([
+            .required("scope", .choice(["workspace", "agent", "device"])),
+            .required("target_id", .uuid),
+            .optional("stopped_by", .uuid, "absent if not written down yet"),
+            .optional("created_at_ms", .unixMilliseconds, "absent if not written down yet"),
+        ]))
+}
+
 package struct CommandJSON: Encodable {
     let id: CommandID
     let deviceID: DeviceID

@@ -47,7 +47,8 @@ struct LiveSocket {
             })
     }
 
-    private static func refuse(_ socket: WebSocket, id: String?, _ code: String, _ message: String) {
+    private static func refuse(_ socket: WebSocket, id: String?, _ code: String, _ message: String)
+    {
         let answer = ErrorJSON(
             type: "error", id: id, error: ErrorJSON.Body(code: code, message: message))
         // Text alone is encoded, which cannot fail.
@@ -108,7 +109,7 @@ struct SocketDeed {
             }
             return .comment(text: text)
         case "gift":
-            guard let gift = fields.gift_id.flatMap(GiftCatalogue.gift) else {
+            guard let gift = fields.giftID.flatMap(GiftCatalogue.gift) else {
                 throw Problem(message: "gift_id is not a gift of ours.")
             }
             let count = fields.count ?? 1
@@ -133,8 +134,12 @@ struct SocketDeed {
         let type: String
         let id: String?
         let text: String?
-        let gift_id: Int64?
+        let giftID: Int64?
         let count: Int?
+
+        private enum CodingKeys: String, CodingKey {
+            case type, id, text, giftID = "gift_id", count
+        }
     }
 }
 

@@ -113,7 +113,8 @@ package final class Journal {
         spoolNewest = ends?.last?.integer ?? 0
         spoolOldest = ends?.first?.integer ?? spoolNewest + 1
         let dropped = try database.run("SELECT value FROM facts WHERE name = 'dropped_outcomes'")
-        droppedOutcomes = Int(String(decoding: dropped.first?.first?.blob ?? [], as: UTF8.self)) ?? 0
+        droppedOutcomes =
+            Int(String(decoding: dropped.first?.first?.blob ?? [], as: UTF8.self)) ?? 0
     }
 
     // Commands.

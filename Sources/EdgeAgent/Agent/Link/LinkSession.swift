@@ -24,6 +24,8 @@ package struct LinkSession {
         package static let insistNanoseconds: Int64 = 200_000_000
         /// Times that a manifest is read before the board is given up.
         package static let manifestReadsMax = 3
+        /// The longest frame of a command, bytes on the wire (FILL).
+        package static let commandMaxBytes = 16
         /// The longest hello storm that is answered: one request each so often.
         package static let greetingPauseNanoseconds: Int64 = 20_000_000
     }
@@ -142,7 +144,8 @@ package struct LinkSession {
     package func canSend(isQuiet: Bool) -> Bool {
         phase == .ready && state.mode == .armed && wish == .armed
             && !inFlight.contains { $0.request.isQuiet || $0.command != nil }
-            && (inFlight.isEmpty || !isQuiet && bytesInFlight + 51 <= windowBytes)
+            && (inFlight.isEmpty
+                || !isQuiet && bytesInFlight + Limits.commandMaxBytes <= windowBytes)
     }
 
     /// When `tick` must be called at the latest, monotonic; nil for never.

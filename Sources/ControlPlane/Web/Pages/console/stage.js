@@ -1,0 +1,375 @@
+// The stage: agents with their boards, what the boards can do, and trying it by hand.
+
+import { post, patch, remove } from "./api.js";
+import { Parts, arrange, fill, h, setText, strange } from "./dom.js";
+import { mebibytes, milliseconds, plural, time, uptime } from "./format.js";
+import { describe, limitsOf, operationFields, operationsOf } from "./operations.js";
+import {
+    actionButton, confirmDialog, copyText, field, makeForm, markWrong, notice, openDialog,
+    standIn,
+} from "./parts.js";
+import { stopSwitch } from "./stop.js";
+import { hopsOf } from "./trace.js";
+
+const CONDITIONS = {
+    offline: ["Offline", "No port, or a port that does not answer"],
+    safe: ["Safe", "Answers; outputs are at their safe values; not armed"],
+    armed: ["Armed", "Ready for commands"],
+    estopped: ["E-stopped", "Its E-stop is latched; outputs are at their safe values"],
+    faulted: ["Faulted", "It reported a fault"],
+};
+
+export class StageView {
+    element = h("section", { class: "view stage", "aria-labelledby": "stage-title" });
+    #workspace;
+    #stops;
+    #list = h("div", { class: "agents" });
+    #state = h("div", {});
+    #tokens = h("div", {});
+    #cards = new Parts();
+
+    constructor(workspace, stops) {
+        this.#workspace = workspace;
+        this.#stops = stops;
+        this.element.append(
+            h("div", { class: "view-head" }, h("h1", { id: "stage-title" }, "Stage"),
+                workspace.may("own") && h("button", {
+                    type: "button", id: "new-token", onclick: () => this.#openTokenDialog(),
+                }, "Pair a computer …")),
+            this.#state, this.#list, this.#tokens);
+        this.update();
+    }
+
+    update() {
+        const { agents, devices } = this.#workspace;
+        const waiting = standIn(agents, {
+            loading: "Loading agents …", empty: () => this.#emptyStage(),
+        }) ?? standIn(devices, { loading: "Loading boards …" });
+        fill(this.#state, waiting);
+        if (!waiting) this.#drawAgents(agents.items, devices.items);
+        else if (agents.items === null || agents.items.length === 0) arrange(this.#list, []);
+        this.#drawTokens();
+    }
+
+    #drawAgents(agents, devices) {
+        const active = agents.filter((agent) => !agent.revoked);
+        const revoked = agents.filter((agent) => agent.revoked);
+        const shown = [...active, ...revoked];
+        this.#cards.keep(shown.map((agent) => agent.id));
+        arrange(this.#list, shown.map((agent) => {
+            const card = this.#cards.of(
+                agent.id, () => new AgentCard(this.#workspace, this.#stops, agent));
+            card.update(agent, devices.filter((device) => device.agent_id === agent.id));
+            return card.element;
+        }));
+    }
+
+    #emptyStage() {
+        return h("div", { class: "empty" },
+            h("h2", {}, "No computer is paired yet"),
+            h("p", {}, "An agent is the program on the computer that your boards are plugged "
+                + "into. Pair one, and its boards appear here."),
+            this.#workspace.may("own")
+                ? h("button", {
+                    type: "button", class: "primary", onclick: () => this.#openTokenDialog(),
+                }, "Pair a computer …")
+                : h("p", {}, "An owner of this workspace can pair one."));
+    }
+
+    #drawTokens() {
+        const now = Date.now();
+        const open = (this.#workspace.tokens.items ?? []).filter((token) => !token.used_at_ms
+            && !token.revoked_at_ms && token.expires_at_ms > now);
+        fill(this.#tokens, open.length > 0 && h("details", { class: "tokens" },
+            h("summary", {}, `${plural(open.length, "agent token")} not used yet`),
+            h("ul", {}, open.map((token) => h("li", {}, strange(token.name),
+                h("span", { class: "quiet" }, ` expires ${time(token.expires_at_ms)} `),
+                h("button", {
+                    type: "button", class: "small", onclick: () => confirmDialog({
+                        title: "Revoke this agent token?",
+                        text: "No computer can pair with it any more.", yes: "Revoke",
+                        isDanger: true,
+                    }, async () => {
+                        await remove(`${this.#workspace.path}/agent-tokens/${token.id}`);
+                        await this.#workspace.tokens.reload();
+                    }),
+                }, "Revoke …"))))));
+    }
+
+    #openTokenDialog() {
+        openDialog("Pair a computer", (close) => {
+            const name = h("input", {
+                type: "text", name: "name", required: true, maxLength: 60, autocomplete: "off",
+            });
+            const life = h("select", { name: "expires_in_s" },
+                h("option", { value: "3600" }, "1 hour"),
+                h("option", { value: "86400", selected: true }, "1 day"),
+                h("option", { value: "2592000" }, "30 days"));
+            const form = makeForm({ id: "token-form" }, [
+                h("p", {}, "An agent token lets one computer join this workspace, once."),
+                field("Name of the computer", name, { path: "name" }),
+                field("The token serves for", life, { path: "expires_in_s" }),
+            ], "Make the token", async () => {
+                const token = await post(`${this.#workspace.path}/agent-tokens`, {
+                    name: name.value.trim(), expires_in_s: Number(life.value),
+                });
+                this.#workspace.tokens.reload();
+                form.replaceWith(tokenOnce(token, close));
+            }, h("button", { type: "button", onclick: close }, "Cancel"));
+            return form;
+        });
+    }
+}
+
+/// The token as it is shown once, with the command to paste.
+function tokenOnce(token, close) {
+    const command = `cuelight-agent pair --server ${location.origin} --token ${token.token}`;
+    const text = h("textarea", {
+        id: "pair-command", readOnly: true, rows: 4, spellcheck: false,
+        "aria-label": "Command that pairs the computer", value: command,
+    });
+    const said = h("span", { role: "status", class: "quiet" });
+    return h("div", { class: "token-once" },
+        notice("warn", "This is shown once. It cannot be read again after this dialog is closed."),
+        h("p", {}, "On that computer, run:"), text,
+        h("p", { class: "quiet" }, "and then ", h("code", {}, "cuelight-agent run"),
+            `. The token serves once, until ${time(token.expires_at_ms)}.`),
+        h("div", { class: "buttons" },
+            h("button", {
+                type: "button", class: "primary", onclick: async () => {
+                    said.textContent = await copyText(command, text)
+                        ? "Copied." : "Select the text and copy it.";
+                },
+            }, "Copy the command"),
+            h("button", { type: "button", onclick: close, "data-done": true }, "Done"), said));
+}
+
+class AgentCard {
+    element;
+    #workspace;
+    #stops;
+    #agent;
+    #lamp = h("span", { class: "state" });
+    #about = h("span", { class: "quiet" });
+    #telemetry = h("dl", { class: "figures" });
+    #boards = h("div", { class: "boards" });
+    #none = h("p", { class: "quiet" });
+    #cards = new Parts();
+    #stop;
+    #buttons;
+
+    constructor(workspace, stops, agent) {
+        this.#workspace = workspace;
+        this.#stops = stops;
+        this.#stop = stopSwitch(stops, workspace, "agent", agent.id);
+        this.#buttons = h("div", { class: "buttons" }, this.#stop.element,
+            workspace.may("own") && h("button", {
+                type: "button", class: "small", onclick: () => this.#revoke(),
+            }, "Revoke …"));
+        this.element = h("article", { class: "card agent", "data-agent": agent.id },
+            h("header", {},
+                h("div", { class: "title" }, h("h2", {}, strange(agent.name)), this.#lamp,
+                    this.#about),
+                this.#buttons),
+            this.#telemetry, this.#none, this.#boards);
+    }
+
+    update(agent, devices) {
+        this.#agent = agent;
+        const [word, text] = agent.revoked ? ["revoked", "Revoked"]
+            : agent.online ? ["online", "Online"] : ["offline", "Offline"];
+        this.#lamp.className = `state ${word}`;
+        setText(this.#lamp, text);
+        setText(this.#about, [agent.version && `agent ${agent.version}`, agent.platform]
+            .filter(Boolean).join(" · "));
+        this.element.classList.toggle("is-revoked", agent.revoked);
+        this.#buttons.hidden = agent.revoked;
+        this.#stop.update();
+        this.#drawTelemetry(agent.telemetry);
+        setText(this.#none, devices.length > 0 || agent.revoked ? ""
+            : agent.online ? "No board yet. Plug one in; it appears here by itself."
+                : "Its boards appear here when it comes online: cuelight-agent run.");
+        this.#none.hidden = this.#none.textContent === "";
+        const shown = agent.revoked ? [] : devices;
+        this.#cards.keep(shown.map((device) => device.id));
+        arrange(this.#boards, shown.map((device) => {
+            const card = this.#cards.of(
+                device.id, () => new BoardCard(this.#workspace, this.#stops, device));
+            const link = agent.telemetry?.links?.find((one) => one.uid === device.board_uid);
+            card.update(device, link);
+            return card.element;
+        }));
+    }
+
+    #drawTelemetry(telemetry) {
+        const figures = telemetry ? [
+            ["up", uptime(telemetry.uptime_s)], ["memory", mebibytes(telemetry.resident_bytes)],
+            ["outcomes waiting", String(telemetry.spooled_outcomes)],
+            ["outcomes dropped", String(telemetry.dropped_outcomes)],
+        ] : [];
+        drawFigures(this.#telemetry, figures);
+    }
+
+    #revoke() {
+        const agent = this.#agent;
+        confirmDialog({
+            title: `Revoke the agent “${agent.name}”?`,
+            text: "Its connection ends at once and it cannot come back. To use that computer "
+                + "again, pair it anew.",
+            yes: "Revoke the agent", isDanger: true,
+        }, async () => {
+            await remove(`${this.#workspace.path}/agents/${agent.id}`);
+            this.#workspace.reloadStage();
+        });
+    }
+}
+
+function drawFigures(list, figures) {
+    const key = JSON.stringify(figures);
+    if (list.dataset.shown === key) return;
+    list.dataset.shown = key;
+    list.hidden = figures.length === 0;
+    fill(list, figures.map(([name, value]) => h(
+        "div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))));
+}
+
+class BoardCard {
+    element;
+    #workspace;
+    #device;
+    #name = h("h3", {});
+    #condition = h("span", { class: "condition" });
+    #fault = h("p", { class: "fault", role: "status" });
+    #about = h("p", { class: "quiet about" });
+    #channels = h("ul", { class: "channels" });
+    #stop;
+    #shownName = null;
+    #manifest = null;
+
+    constructor(workspace, stops, device) {
+        this.#workspace = workspace;
+        this.#stop = stopSwitch(stops, workspace, "device", device.id);
+        this.element = h("section", { class: "board", "data-device": device.id },
+            h("header", {},
+                h("div", { class: "title" }, this.#name, this.#condition),
+                h("div", { class: "buttons" }, this.#stop.element,
+                    workspace.may("operate") && h("button", {
+                        type: "button", class: "small", onclick: () => this.#rename(),
+                    }, "Rename …"))),
+            this.#fault, this.#about, this.#channels);
+    }
+
+    update(device, link) {
+        this.#device = device;
+        const { manifest } = device;
+        if (this.#shownName !== device.name) {
+            this.#shownName = device.name;
+            fill(this.#name, strange(device.name));
+        }
+        const [word, meaning] = CONDITIONS[device.condition] ?? [device.condition, ""];
+        this.#condition.className = `condition ${device.condition}`;
+        this.#condition.title = meaning;
+        setText(this.#condition, word);
+        setText(this.#fault, device.fault ? `Last fault: ${device.fault}` : "");
+        this.#fault.hidden = !device.fault;
+        setText(this.#about, [
+            manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
+            `board ${device.board_uid}`,
+            link && link.sent > 0 && `link ${milliseconds(link.round_trip_p50_us / 1000)} median, ${
+                milliseconds(link.round_trip_p99_us / 1000)} p99, ${
+                plural(link.crc_errors, "CRC error")}`,
+        ].filter(Boolean).join(" · "));
+        this.#stop.update();
+        // What somebody is typing into survives, because channels change with the manifest only.
+        const manifestText = JSON.stringify(manifest.channels);
+        if (manifestText !== this.#manifest) {
+            this.#manifest = manifestText;
+            fill(this.#channels, manifest.channels.map(
+                (channel) => channelRow(this.#workspace, device.id, channel)));
+        }
+    }
+
+    #rename() {
+        openDialog("Rename the board", (close) => {
+            const name = h("input", {
+                type: "text", required: true, maxLength: 60, value: this.#device.name,
+            });
+            return makeForm({ id: "rename-form" }, field("Name", name, { path: "name" }),
+                "Rename", async () => {
+                    await patch(`${this.#workspace.path}/devices/${this.#device.id}`, {
+                        name: name.value.trim(),
+                    });
+                    this.#workspace.reloadStage();
+                    close();
+                }, h("button", { type: "button", onclick: close }, "Cancel"));
+        });
+    }
+}
+
+function channelRow(workspace, device, channel) {
+    const isInput = channel.kind === "button";
+    return h("li", { class: `channel kind-${channel.kind}`, "data-channel": channel.name },
+        h("div", { class: "channel-about" },
+            h("strong", {}, channel.name),
+            h("span", { class: "kind" }, channel.kind),
+            h("span", { class: "quiet" }, `pin ${channel.pin}`),
+            h("p", { class: "quiet limits" }, limitsOf(channel))),
+        isInput ? h("p", { class: "quiet" }, "an input")
+            : workspace.may("operate") && tryControl(workspace, device, channel));
+}
+
+/// Inputs and a button for each operation of the channel, with the outcome beside them.
+function tryControl(workspace, device, channel) {
+    const outcome = h("div", { class: "outcome", role: "status" });
+    const operations = operationsOf(channel);
+    const [main] = operations;
+    const fields = operationFields(main, { isCompact: true });
+    const form = h("form", {
+        class: "try", noValidate: true, "aria-label": `Try ${channel.name}`,
+        onsubmit: (event) => event.preventDefault(),
+    }, fields.inputs);
+    const run = async (operation) => {
+        fill(outcome, h("span", { class: "chip pending" }, "sending …"));
+        try {
+            await workspace.command(device, channel.name, operation,
+                (command) => fill(outcome, outcomeView(command)));
+        } catch (problem) {
+            const text = problem.fields?.map((one) => `${one.path} ${one.message}`).join("; ");
+            fill(outcome, h("span", { class: "chip failed" }, "not sent"),
+                h("span", {}, text || problem.message));
+        }
+    };
+    const valid = () => {
+        const wrong = [...form.elements].find((input) => input.willValidate && !input.checkValidity());
+        for (const line of form.querySelectorAll(".field-error")) line.remove();
+        for (const home of form.querySelectorAll(".wrong")) home.classList.remove("wrong");
+        if (wrong) {
+            markWrong(wrong, wrong.validationMessage);
+            wrong.focus();
+        }
+        return !wrong;
+    };
+    form.append(h("div", { class: "buttons" }, operations.map((operation, index) => actionButton(
+        operation.label, { class: index === 0 ? "go" : "", "data-operation": operation.type },
+        async () => {
+            if (index === 0 && !valid()) return;
+            await run(index === 0 ? fields.read() : operationFields(operation).read());
+        }))));
+    return h("div", { class: "try-box" }, form, outcome);
+}
+
+/// How a command ended, in a line.
+export function outcomeView(command) {
+    const { total } = command.trace ? hopsOf(command.trace) : { total: null };
+    const status = command.status ?? "pending";
+    const text = status === "executed"
+        ? [command.operation && describe(command.operation), total !== null && milliseconds(total)]
+            .filter(Boolean).join(" · ")
+        : [command.detail || command.reason].filter(Boolean).join("");
+    return [
+        h("span", { class: `chip ${status}`, "data-status": status },
+            status === "pending" ? "under way" : status),
+        text && h("span", { class: "outcome-text" }, text),
+        command.reason && h("code", { class: "reason" }, command.reason),
+    ];
+}

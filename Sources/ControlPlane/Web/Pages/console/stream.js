@@ -1,0 +1,116 @@
+// The live stream of a workspace: server-sent events over fetch, so that the token travels in a
+// header. Comes back by itself, and says how it stands.
+
+import { openStream } from "./api.js";
+
+const BACKOFF_MS = [500, 1_000, 2_000, 4_000, 8_000, 10_000];
+// The server sends a comment every 20 s; longer silence is a dead connection.
+const SILENCE_MS = 50_000;
+const LINE_MAX = 1 << 20;
+
+export class LiveStream {
+    #path;
+    #onMessage;
+    #onState;
+    #isClosed = false;
+    #attempt = 0;
+    #abort = null;
+    #wake = null;
+
+    /// `onState` gets {state: "connecting" | "live" | "away", retryAt, problem}; `onMessage` gets
+    /// the parsed messages. Each "live" after the first means that something may be missed.
+    constructor(path, onMessage, onState) {
+        this.#path = path;
+        this.#onMessage = onMessage;
+        this.#onState = onState;
+        this.#run();
+    }
+
+    close() {
+        this.#isClosed = true;
+        this.#abort?.abort();
+        this.#wake?.();
+    }
+
+    /// Does not wait for the next try.
+    retryNow() { this.#wake?.(); }
+
+    async #run() {
+        while (!this.#isClosed) {
+            this.#onState({ state: "connecting" });
+            let problem = null;
+            try {
+                await this.#read();
+            } catch (error) {
+                problem = error;
+            }
+            if (this.#isClosed) return;
+            // Refused for good: not signed in, or not a member.
+            if ([401, 403, 404].includes(problem?.status)) {
+                this.#onState({ state: "refused", problem });
+                return;
+            }
+            await this.#pause(problem);
+        }
+    }
+
+    async #read() {
+        this.#abort = new AbortController();
+        let timer = null;
+        const heard = () => {
+            clearTimeout(timer);
+            timer = setTimeout(() => this.#abort.abort(), SILENCE_MS);
+        };
+        heard();
+        try {
+            const body = await openStream(this.#path, this.#abort.signal);
+            this.#attempt = 0;
+            this.#onState({ state: "live" });
+            const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+            let rest = "";
+            let data = [];
+            for (;;) {
+                const { value, done } = await reader.read();
+                if (done) return;
+                heard();
+                const lines = (rest + value).split("\n");
+                rest = lines.pop();
+                if (rest.length > LINE_MAX) throw new Error("a line without an end");
+                for (const line of lines) {
+                    if (line.startsWith("data: ")) {
+                        data.push(line.slice(6));
+                    } else if (line === "" && data.length > 0) {
+                        this.#take(data.join("\n"));
+                        data = [];
+                    }
+                }
+            }
+        } finally {
+            clearTimeout(timer);
+            this.#abort.abort();
+        }
+    }
+
+    #take(text) {
+        let message;
+        try {
+            message = JSON.parse(text);
+        } catch {
+            // One message that cannot be read does not end the stream.
+            return;
+        }
+        this.#onMessage(message);
+    }
+
+    async #pause(problem) {
+        const base = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)];
+        this.#attempt += 1;
+        const wait = base * (0.75 + Math.random() / 2);
+        this.#onState({ state: "away", retryAt: Date.now() + wait, problem });
+        await new Promise((resolve) => {
+            const timer = setTimeout(resolve, wait);
+            this.#wake = () => { clearTimeout(timer); resolve(); };
+        });
+        this.#wake = null;
+    }
+}
