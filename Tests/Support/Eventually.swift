@@ -3,7 +3,7 @@ package import Testing
 /// Waits until a condition holds, where nothing tells when: asks every few milliseconds, and
 /// records an issue if it does not hold in time. Where there is an event, await that.
 package func eventually(
-    within limit: Duration = .seconds(10), _ what: String = "the condition holds",
+    within limit: Duration = .seconds(60), _ what: String = "the condition holds",
     sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
 ) async rethrows {
     let clock = ContinuousClock()
