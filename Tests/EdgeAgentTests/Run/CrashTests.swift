@@ -22,6 +22,12 @@ struct CrashTests {
         ["relay1", "servo"].map { Case(step: step, channel: $0) }
     }
 
+    /// How often the board did it. A relay's pin tells; a servo has many edges, so its frames are
+    /// counted.
+    private func done(_ board: SimulatedBoard, _ channel: String) -> Int {
+        channel == "relay1" ? board.risings(7).count : board.frames(ofType: 0x06).count
+    }
+
     @Test(
         "wherever the agent dies, a state is set and a motion is done at most once",
         arguments: cases)
