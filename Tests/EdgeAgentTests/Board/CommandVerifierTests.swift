@@ -6,8 +6,12 @@ import Testing
 
 @Suite("Command verifier")
 struct CommandVerifierTests {
-    private let manifest = try! JSONDecoder().decode(
-        BoardManifest.self, from: Data(VirtualBoard.manifest))
+    private let manifest: BoardManifest
+
+    init() throws {
+        manifest = try JSONDecoder().decode(
+            BoardManifest.self, from: Data(VirtualBoard.manifest))
+    }
 
     private func verify(
         issued: Int64 = 1000, expires: Int64 = 11_000, now: Int64 = 1000,

@@ -159,3 +159,36 @@ struct JournalTests {
         #expect(journal.spooledCount == 0)
     }
 }
+
+@Suite("Journal cost", .serialized)
+struct JournalCostTests {
+    @Test("a command costs the journal less than a millisecond before its frame is written")
+    func cost() throws {
+        let path = try TestProcess.makeFolder("journal") + "/journal.db"
+        let journal = try Journal(path: path)
+        var before: [Int64] = []
+        var after: [Int64] = []
+        for _ in 0..<2000 {
+            let command = TestAgent.command(.pulse(durationMilliseconds: 10), on: "relay1")
+            let payload = TestAgent.json(command)
+            let outcome = Outcome(
+                command: command.id, status: .executed, endedAtMilliseconds: 1,
+                trace: command.trace)
+            let start = SystemTime.monotonicNanoseconds
+            _ = try journal.progress(of: command.id)
+            try journal.accept(
+                command, payload: payload, delivery: .atMostOnce, progress: .sent, at: 0)
+            let middle = SystemTime.monotonicNanoseconds
+            try journal.finish(outcome, at: 0)
+            before.append(middle - start)
+            after.append(SystemTime.monotonicNanoseconds - middle)
+        }
+        before.sort()
+        after.sort()
+        print(
+            "journal: before the frame p50 \(before[1000] / 1000) µs, p99 "
+                + "\(before[1980] / 1000) µs; at the end p50 \(after[1000] / 1000) µs, p99 "
+                + "\(after[1980] / 1000) µs")
+        #expect(before[1000] < 1_000_000)
+    }
+}

@@ -50,15 +50,19 @@ struct ServerCallsTests {
                 agent, key: key, nonce: "abc", nowMilliseconds: 1000, clockAheadMilliseconds: 500)
         #expect(credential.expiresAtMilliseconds == 8500)
         struct Sent: Decodable {
-            let agent_id: String
-            let issued_at_ms: Int64
+            let agent: String
+            let issued: Int64
             let nonce: String
             let signature: String
+
+            enum CodingKeys: String, CodingKey {
+                case agent = "agent_id", issued = "issued_at_ms", nonce, signature
+            }
         }
         let sent = try JSONDecoder().decode(Sent.self, from: Data(body.withLock { $0 }))
-        let text = "cuelight-credential|\(sent.agent_id)|\(sent.issued_at_ms)|\(sent.nonce)"
+        let text = "cuelight-credential|\(sent.agent)|\(sent.issued)|\(sent.nonce)"
         let signature = try #require(Base64URL.decode(sent.signature))
-        #expect(sent.issued_at_ms == 1500)
+        #expect(sent.issued == 1500)
         #expect(
             try Ed25519.PublicKey(key.publicKey).verify(signature, of: Array(text.utf8)))
     }

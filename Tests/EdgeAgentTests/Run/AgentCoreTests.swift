@@ -160,6 +160,23 @@ struct AgentCoreTests {
         await again.end()
     }
 
+    @Test(
+        "a board that is stopped while its manifest is still being read is known as stopped",
+        arguments: 1...5)
+    func stoppedBeforeIdentified(turn: Int) async throws {
+        let board = try await SimulatedBoard.start()
+        let agent = try TestAgent(
+            folder: try TestProcess.makeFolder("agent"), ports: [board.port])
+        // Before the first hello, so that the stop goes out ahead of the manifest's chunks.
+        await agent.send(
+            .estop, EmergencyStop(sequence: 1, isAgentStopped: true, stoppedBoards: []))
+        try await agent.start()
+        try await agent.wait("the board stopped", seconds: 5) {
+            await agent.onLoop { $0.boards[BoardUID(value: 0xAB)]?.condition == .estopped }
+        }
+        await agent.end()
+    }
+
     @Test("a command taken back before it is done, or before it has come, is cancelled")
     func cancel() async throws {
         let (board, agent) = try await stage()

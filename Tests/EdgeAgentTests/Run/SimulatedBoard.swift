@@ -77,9 +77,12 @@ final class SimulatedBoard: Sendable {
     private struct Event: Decodable {
         let pin: String?
         let level: Int?
-        let t_us: Int64
-        let wall_ns: Int64
-        let uart_rx: String?
+        let wallNanoseconds: Int64
+        let received: String?
+
+        enum CodingKeys: String, CodingKey {
+            case pin, level, wallNanoseconds = "wall_ns", received = "uart_rx"
+        }
     }
 
     private var events: [Event] {
@@ -96,7 +99,7 @@ final class SimulatedBoard: Sendable {
         var level = 0
         var times: [Int64] = []
         for event in events where event.pin == "D\(pin)" {
-            if event.level == 1, level == 0 { times.append(event.wall_ns) }
+            if event.level == 1, level == 0 { times.append(event.wallNanoseconds) }
             level = event.level == 1 ? 1 : 0
         }
         return times
@@ -110,14 +113,14 @@ final class SimulatedBoard: Sendable {
     func frames(ofType type: UInt8) -> [Int64] {
         var last = ""
         return events.compactMap { event in
-            guard let hex = event.uart_rx, hex != last else { return nil }
+            guard let hex = event.received, hex != last else { return nil }
             // 00, the COBS code, then the type, which is never zero.
             let position = hex.index(hex.startIndex, offsetBy: 4, limitedBy: hex.endIndex)
             guard let position, hex[position...].prefix(2) == String(format: "%02x", type) else {
                 return nil
             }
             last = hex
-            return event.wall_ns
+            return event.wallNanoseconds
         }
     }
 }

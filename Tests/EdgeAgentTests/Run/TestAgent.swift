@@ -19,7 +19,16 @@ final class TestAgent: Sendable {
         var states: [AgentState] = []
         var manifests: [AgentManifest] = []
         var isAccepting = true
-        var unpublished: [Outcome] = []
+
+        mutating func take(_ leaf: Topic.Leaf, _ payload: Data) throws {
+            let decoder = JSONDecoder()
+            switch leaf {
+            case .outcome: outcomes.append(try decoder.decode(Outcome.self, from: payload))
+            case .state: states.append(try decoder.decode(AgentState.self, from: payload))
+            case .manifest: manifests.append(try decoder.decode(AgentManifest.self, from: payload))
+            default: break
+            }
+        }
     }
 
     let loop: EventLoop
@@ -54,16 +63,12 @@ final class TestAgent: Sendable {
     }
 
     private func record(_ leaf: Topic.Leaf, _ payload: [UInt8]) -> Bool {
-        let decoder = JSONDecoder()
-        let data = Data(payload)
-        return seen.withLock { seen in
+        seen.withLock { seen in
             guard seen.isAccepting else { return false }
-            switch leaf {
-            case .outcome: seen.outcomes.append(try! decoder.decode(Outcome.self, from: data))
-            case .state: seen.states.append(try! decoder.decode(AgentState.self, from: data))
-            case .manifest:
-                seen.manifests.append(try! decoder.decode(AgentManifest.self, from: data))
-            default: break
+            do {
+                try seen.take(leaf, Data(payload))
+            } catch {
+                Issue.record(error, "unreadable \(leaf)")
             }
             return true
         }
@@ -134,7 +139,12 @@ final class TestAgent: Sendable {
     }
 
     static func json(_ value: some Encodable) -> [UInt8] {
-        Array(try! JSONEncoder().encode(value))
+        do {
+            return Array(try JSONEncoder().encode(value))
+        } catch {
+            Issue.record(error)
+            return []
+        }
     }
 
     static func command(
