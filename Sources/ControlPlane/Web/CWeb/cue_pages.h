@@ -57,6 +57,9 @@ PAGE(console_stage_js) = {
 PAGE(console_stop_js) = {
 #embed "../Pages/console/stop.js"
 };
+PAGE(console_storage_js) = {
+#embed "../Pages/console/storage.js"
+};
 PAGE(console_stream_js) = {
 #embed "../Pages/console/stream.js"
 };

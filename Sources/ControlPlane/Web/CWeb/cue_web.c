@@ -27,6 +27,7 @@ static const cue_page_t pages[] = {
     {"/console/sign-in.js", console_sign_in_js, sizeof console_sign_in_js},
     {"/console/stage.js", console_stage_js, sizeof console_stage_js},
     {"/console/stop.js", console_stop_js, sizeof console_stop_js},
+    {"/console/storage.js", console_storage_js, sizeof console_storage_js},
     {"/console/stream.js", console_stream_js, sizeof console_stream_js},
     {"/console/trace.js", console_trace_js, sizeof console_trace_js},
     {"/console/workspace.js", console_workspace_js, sizeof console_workspace_js},

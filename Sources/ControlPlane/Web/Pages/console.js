@@ -6,6 +6,7 @@ import { LiveView } from "./console/live.js";
 import { field, makeForm, notice, openDialog } from "./console/parts.js";
 import { RulesView } from "./console/rules.js";
 import { signInView } from "./console/sign-in.js";
+import { storage } from "./console/storage.js";
 import { StageView } from "./console/stage.js";
 import { Stops } from "./console/stop.js";
 import { Workspace } from "./console/workspace.js";
@@ -62,7 +63,7 @@ class Console {
         window.addEventListener("online", this.#online);
         this.#ticker = setInterval(() => this.#drawConnection(), 1_000);
         this.#drawWorkspaces();
-        const wanted = sessionStorage.getItem(CHOSEN);
+        const wanted = storage.get(CHOSEN);
         const first = workspaces.find((one) => one.id === wanted) ?? workspaces[0];
         if (first) this.#open(first.id);
         else this.#drawFirst();
@@ -119,7 +120,7 @@ class Console {
 
     #open(id) {
         this.#closeWorkspace();
-        sessionStorage.setItem(CHOSEN, id);
+        storage.set(CHOSEN, id);
         const workspace = new Workspace(this.#workspaces.find((one) => one.id === id));
         this.#workspace = workspace;
         this.#choice.value = id;
@@ -190,7 +191,10 @@ class Console {
 }
 
 function accountMenu() {
-    return h("details", { class: "account" },
+    const leave = (event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) event.currentTarget.open = false;
+    };
+    return h("details", { class: "account", onfocusout: leave },
         h("summary", {}, session.account.display_name),
         h("div", { class: "menu" },
             h("p", { class: "quiet" }, `@${session.account.handle}`),

@@ -5,8 +5,8 @@ import { Parts, arrange, fill, h, setText, strange } from "./dom.js";
 import { mebibytes, milliseconds, plural, time, uptime } from "./format.js";
 import { describe, limitsOf, operationFields, operationsOf } from "./operations.js";
 import {
-    actionButton, confirmDialog, copyText, field, makeForm, markWrong, notice, openDialog,
-    standIn,
+    StandIn, actionButton, clearProblems, confirmDialog, copyText, field, makeForm, markWrong,
+    notice, openDialog,
 } from "./parts.js";
 import { stopSwitch } from "./stop.js";
 import { hopsOf } from "./trace.js";
@@ -24,30 +24,32 @@ export class StageView {
     #workspace;
     #stops;
     #list = h("div", { class: "agents" });
-    #state = h("div", {});
+    #state;
     #tokens = h("div", {});
+    #shownTokens = "";
     #cards = new Parts();
 
     constructor(workspace, stops) {
         this.#workspace = workspace;
         this.#stops = stops;
+        this.#state = new StandIn({
+            loading: "Loading agents and boards …", empty: () => this.#emptyStage(),
+        });
         this.element.append(
             h("div", { class: "view-head" }, h("h1", { id: "stage-title" }, "Stage"),
                 workspace.may("own") && h("button", {
                     type: "button", id: "new-token", onclick: () => this.#openTokenDialog(),
                 }, "Pair a computer …")),
-            this.#state, this.#list, this.#tokens);
+            this.#state.element, this.#list, this.#tokens);
         this.update();
     }
 
     update() {
         const { agents, devices } = this.#workspace;
-        const waiting = standIn(agents, {
-            loading: "Loading agents …", empty: () => this.#emptyStage(),
-        }) ?? standIn(devices, { loading: "Loading boards …" });
-        fill(this.#state, waiting);
-        if (!waiting) this.#drawAgents(agents.items, devices.items);
-        else if (agents.items === null || agents.items.length === 0) arrange(this.#list, []);
+        // Boards without their agents, or the other way round, are not shown.
+        const isShown = this.#state.update(
+            agents.items !== null && devices.items === null ? devices : agents);
+        this.#drawAgents(isShown ? agents.items : [], devices.items ?? []);
         this.#drawTokens();
     }
 
@@ -80,6 +82,9 @@ export class StageView {
         const now = Date.now();
         const open = (this.#workspace.tokens.items ?? []).filter((token) => !token.used_at_ms
             && !token.revoked_at_ms && token.expires_at_ms > now);
+        const key = JSON.stringify(open);
+        if (key === this.#shownTokens) return;
+        this.#shownTokens = key;
         fill(this.#tokens, open.length > 0 && h("details", { class: "tokens" },
             h("summary", {}, `${plural(open.length, "agent token")} not used yet`),
             h("ul", {}, open.map((token) => h("li", {}, strange(token.name),
@@ -341,8 +346,7 @@ function tryControl(workspace, device, channel) {
     };
     const valid = () => {
         const wrong = [...form.elements].find((input) => input.willValidate && !input.checkValidity());
-        for (const line of form.querySelectorAll(".field-error")) line.remove();
-        for (const home of form.querySelectorAll(".wrong")) home.classList.remove("wrong");
+        clearProblems(form);
         if (wrong) {
             markWrong(wrong, wrong.validationMessage);
             wrong.focus();
@@ -362,10 +366,9 @@ function tryControl(workspace, device, channel) {
 export function outcomeView(command) {
     const { total } = command.trace ? hopsOf(command.trace) : { total: null };
     const status = command.status ?? "pending";
-    const text = status === "executed"
-        ? [command.operation && describe(command.operation), total !== null && milliseconds(total)]
-            .filter(Boolean).join(" · ")
-        : [command.detail || command.reason].filter(Boolean).join("");
+    const text = status !== "executed" ? command.detail || command.reason
+        : command.operation ? [describe(command.operation), total !== null && milliseconds(total)]
+            .filter(Boolean).join(" · ") : "";
     return [
         h("span", { class: `chip ${status}`, "data-status": status },
             status === "pending" ? "under way" : status),
