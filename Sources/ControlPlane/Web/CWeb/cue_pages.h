@@ -15,6 +15,9 @@ PAGE(console_css) = {
 PAGE(console_api_js) = {
 #embed "../Pages/console/api.js"
 };
+PAGE(console_board_js) = {
+#embed "../Pages/console/board.js"
+};
 PAGE(console_boot_js) = {
 #embed "../Pages/console/boot.js"
 };
@@ -41,6 +44,9 @@ PAGE(console_parts_js) = {
 };
 PAGE(console_rule_form_js) = {
 #embed "../Pages/console/rule-form.js"
+};
+PAGE(console_rule_parts_js) = {
+#embed "../Pages/console/rule-parts.js"
 };
 PAGE(console_rule_text_js) = {
 #embed "../Pages/console/rule-text.js"

@@ -82,7 +82,7 @@ class Console {
         this.#workspace?.close();
         this.#stops?.close();
         this.#workspace = this.#stops = this.#views = null;
-        document.body.classList.remove("is-stopped");
+        document.body.classList.remove("is-stopped", "is-away");
     }
 
     #drawWorkspaces() {
@@ -107,7 +107,9 @@ class Console {
     }
 
     #workspaceForm(close, more) {
-        const name = h("input", { type: "text", required: true, maxLength: 60, autocomplete: "off" });
+        const name = h("input", {
+            type: "text", required: true, maxLength: 60, autocomplete: "off",
+        });
         return makeForm({ id: "workspace-form" }, field("Name", name, { path: "name" }),
             "Make the workspace", async () => {
                 const made = await post("/api/v1/workspaces", { name: name.value.trim() });
@@ -171,22 +173,24 @@ class Console {
         const text = { live: "Connected", connecting: "Connecting …", refused: "Refused" }
             [connection.state] ?? "Server away";
         setText(this.#pill, text);
-        this.#pill.className = `pill ${connection.state}`;
+        this.#pill.className = `pill is-${connection.state}`;
+        document.body.classList.toggle("is-away", connection.state !== "live");
         if (connection.state !== "away" && connection.state !== "refused") {
             // While it tries again the line stays, so that it does not flicker.
             if (connection.state === "live") fill(this.#away);
             return;
         }
         const seconds = Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1000));
-        const text2 = connection.state === "refused"
+        const line = connection.state === "refused"
             ? `This workspace cannot be watched: ${connection.problem.message}`
-            : `The server is away; what you see may be old. Trying again in ${seconds} s.`;
+            : `The server is away; what you see may be old. Trying again in ${seconds} s. The `
+                + "E-stop keeps trying until it is heard.";
         if (!this.#away.firstChild) {
-            fill(this.#away, notice("bad", text2, connection.state === "away" && h("button", {
+            fill(this.#away, notice("bad", line, connection.state === "away" && h("button", {
                 type: "button", onclick: () => this.#workspace?.retryNow(),
             }, "Try now")));
         }
-        setText(this.#away.querySelector("p"), text2);
+        setText(this.#away.querySelector("p"), line);
     }
 }
 

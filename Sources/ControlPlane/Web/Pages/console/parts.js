@@ -133,7 +133,8 @@ export function clearProblems(form) {
 /// Marks what the browser itself finds wrong; true if nothing is.
 export function isComplete(form) {
     clearProblems(form);
-    const wrong = [...form.elements].filter((input) => input.willValidate && !input.checkValidity());
+    const wrong = [...form.elements].filter(
+        (input) => input.willValidate && !input.checkValidity());
     for (const input of wrong) markWrong(input, input.validationMessage);
     wrong[0]?.focus();
     return wrong.length === 0;

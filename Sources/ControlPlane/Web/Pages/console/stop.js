@@ -85,7 +85,9 @@ export class Stops {
     #heard(scope, id) {
         const stops = this.#workspace.stops;
         if (!this.isPressed(scope, id)) {
-            stops.items = [...(stops.items ?? []), { scope, target_id: id, created_at_ms: Date.now() }];
+            stops.items = [
+                ...(stops.items ?? []), { scope, target_id: id, created_at_ms: Date.now() },
+            ];
         }
         this.#workspace.reloadStage();
     }
@@ -199,7 +201,8 @@ export class Stops {
             element,
             update: (stop) => {
                 setText(title, `E-STOP: ${this.#name(scope, id)} is stopped`);
-                setText(since, stop.created_at_ms ? `since ${time(stop.created_at_ms)}.` : "just now.");
+                setText(since, stop.created_at_ms
+                    ? `since ${time(stop.created_at_ms)}.` : "just now.");
                 setText(boards, this.#boards(stop));
             },
         };

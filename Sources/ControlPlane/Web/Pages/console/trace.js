@@ -48,7 +48,8 @@ export function traceView(trace) {
     }));
     const list = h("dl", { class: "hops" }, hops.map((hop) => h(
         "div", { class: "hop-item" },
-        h("dt", {}, h("span", { class: `swatch hop-${hop.key}`, "aria-hidden": "true" }), hop.label),
+        h("dt", {},
+            h("span", { class: `swatch hop-${hop.key}`, "aria-hidden": "true" }), hop.label),
         h("dd", { class: "number", "data-hop": hop.key }, hop.key === "age" && hop.ms !== null
             ? `${hop.ms} ms` : milliseconds(hop.ms)))),
     total !== null && h("div", { class: "hop-item hop-total" },
