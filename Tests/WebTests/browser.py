@@ -223,7 +223,6 @@ class Browser:
             raise Broken(f"{selector} has no option “{text}”")
 
     def press(self, key, times=1):
-        strokes = [{"type": kind, "value": key} for _ in range(times) for kind in ("keyDown", "keyUp")]
-        self.ask(
-            "POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]}
-        )
+        strokes = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}] * times
+        keys = {"type": "key", "id": "keys", "actions": strokes}
+        self.ask("POST", "/actions", {"actions": [keys]})

@@ -619,6 +619,80 @@ def case_pictures_narrow_and_wide(show):
     page.click(".dialog button", "Cancel")
 
 
+def case_hops_of_different_clocks_are_dashes(show):
+    trace = {"clock": "a", "agent_clock": "b", "source_age_ms": -1, "arrived_ns": 1_000_000,
+             "matched_ns": 2_000_000, "published_ns": 2_500_000, "received_ns": 900_000_000,
+             "written_ns": 901_000_000, "acknowledged_ns": 903_000_000}  # fmt: skip
+
+    def hops(**changes):
+        found = show.browser.run(
+            "return import('/console/trace.js').then((trace) => trace.hopsOf(arguments[0]))",
+            {**trace, **changes},
+        )
+        return {hop["key"]: hop["ms"] for hop in found["hops"]}, found["total"]
+
+    apart, total = hops()
+    expect(apart == {"age": None, "match": 1, "publish": 0.5, "broker": None, "agent": 1,
+                     "board": 2}, f"{apart}")  # fmt: skip
+    expect(total is None, f"a sum over two clocks: {total}")
+    near, total = hops(agent_clock="a", received_ns=3_000_000, written_ns=4_000_000,
+                       acknowledged_ns=6_000_000)  # fmt: skip
+    expect(near["broker"] == 0.5 and total == 5, f"{near} {total}")
+    silent, total = hops(agent_clock="", received_ns=0, written_ns=0, acknowledged_ns=0)
+    expect(silent["agent"] is None and silent["board"] is None and total is None, f"{silent}")
+
+
+def case_a_duplicated_tab_keeps_both_signed_in(show):
+    page = show.browser
+    first = page.ask("GET", "/window")
+    token = page.run("return sessionStorage.getItem('cuelight.refresh')")
+    second = page.ask("POST", "/window/new", {"type": "tab"})["handle"]
+    page.ask("POST", "/window", {"handle": second})
+    page.go(f"{show.base}/icon.svg")
+    page.run("sessionStorage.setItem('cuelight.refresh', arguments[0])", token)
+    page.go(f"{show.base}/")
+    page.see("#connection", "Connected")
+    mine = page.run("return sessionStorage.getItem('cuelight.refresh')")
+    page.ask("DELETE", "/window")
+    page.ask("POST", "/window", {"handle": first})
+    page.wait("the first tab to follow", lambda: page.run(
+        "return sessionStorage.getItem('cuelight.refresh')") == mine)  # fmt: skip
+    page.go(f"{show.base}/")
+    page.see("#connection", "Connected")
+
+
+def case_a_watcher_sees_and_may_not_touch(show):
+    page = show.browser
+    owner = show.stage.api.token
+    show.stage.sign_in("eve@example.org", "eve", PASSWORD)
+    code = show.stage.api.post("/api/v1/me/login-codes")["code"]
+    show.stage.api.token = owner
+    show.stage.api.call(
+        "PUT", f"/api/v1/workspaces/{show.workspace}/members/eve", {"role": "watcher"}
+    )
+    page.run("sessionStorage.clear()")
+    show.fresh(f"#login={code}")
+    page.see(".board .condition.armed")
+    page.see("#estop", "watchers may not")
+    expect(page.run("return document.querySelector('#estop').disabled"), "the E-stop is on")
+    expect(not page.find(".try button, #new-token, #new-rule, #start-live"), "controls are shown")
+    page.press(ESCAPE, times=2)
+    expect(not page.shown(".stop-line"), "a watcher stopped the stage")
+    code = show.stage.api.post("/api/v1/me/login-codes")["code"]
+    page.run("sessionStorage.clear()")
+    show.fresh(f"#login={code}")
+    page.see("#estop", "press Esc twice")
+
+
+def case_a_part_that_cannot_be_loaded_is_said(show):
+    page = show.browser
+    page.devtools("Network.setBlockedURLs", {"urls": ["*/console/trace.js"]})
+    show.fresh()
+    page.see(".boot", "could not be loaded")
+    page.devtools("Network.setBlockedURLs", {"urls": []})
+    page.see("#connection", "Connected", seconds=30)
+
+
 def case_revoke_the_agent(show):
     page = show.browser
     show.view("stage")

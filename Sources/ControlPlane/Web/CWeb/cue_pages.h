@@ -15,6 +15,9 @@ PAGE(console_css) = {
 PAGE(console_api_js) = {
 #embed "../Pages/console/api.js"
 };
+PAGE(console_board_js) = {
+#embed "../Pages/console/board.js"
+};
 PAGE(console_boot_js) = {
 #embed "../Pages/console/boot.js"
 };
@@ -42,6 +45,9 @@ PAGE(console_parts_js) = {
 PAGE(console_rule_form_js) = {
 #embed "../Pages/console/rule-form.js"
 };
+PAGE(console_rule_parts_js) = {
+#embed "../Pages/console/rule-parts.js"
+};
 PAGE(console_rule_text_js) = {
 #embed "../Pages/console/rule-text.js"
 };
@@ -56,6 +62,9 @@ PAGE(console_stage_js) = {
 };
 PAGE(console_stop_js) = {
 #embed "../Pages/console/stop.js"
+};
+PAGE(console_storage_js) = {
+#embed "../Pages/console/storage.js"
 };
 PAGE(console_stream_js) = {
 #embed "../Pages/console/stream.js"

@@ -6,6 +6,7 @@ import { LiveView } from "./console/live.js";
 import { field, makeForm, notice, openDialog } from "./console/parts.js";
 import { RulesView } from "./console/rules.js";
 import { signInView } from "./console/sign-in.js";
+import { storage } from "./console/storage.js";
 import { StageView } from "./console/stage.js";
 import { Stops } from "./console/stop.js";
 import { Workspace } from "./console/workspace.js";
@@ -62,7 +63,7 @@ class Console {
         window.addEventListener("online", this.#online);
         this.#ticker = setInterval(() => this.#drawConnection(), 1_000);
         this.#drawWorkspaces();
-        const wanted = sessionStorage.getItem(CHOSEN);
+        const wanted = storage.get(CHOSEN);
         const first = workspaces.find((one) => one.id === wanted) ?? workspaces[0];
         if (first) this.#open(first.id);
         else this.#drawFirst();
@@ -81,7 +82,7 @@ class Console {
         this.#workspace?.close();
         this.#stops?.close();
         this.#workspace = this.#stops = this.#views = null;
-        document.body.classList.remove("is-stopped");
+        document.body.classList.remove("is-stopped", "is-away");
     }
 
     #drawWorkspaces() {
@@ -106,7 +107,9 @@ class Console {
     }
 
     #workspaceForm(close, more) {
-        const name = h("input", { type: "text", required: true, maxLength: 60, autocomplete: "off" });
+        const name = h("input", {
+            type: "text", required: true, maxLength: 60, autocomplete: "off",
+        });
         return makeForm({ id: "workspace-form" }, field("Name", name, { path: "name" }),
             "Make the workspace", async () => {
                 const made = await post("/api/v1/workspaces", { name: name.value.trim() });
@@ -119,7 +122,7 @@ class Console {
 
     #open(id) {
         this.#closeWorkspace();
-        sessionStorage.setItem(CHOSEN, id);
+        storage.set(CHOSEN, id);
         const workspace = new Workspace(this.#workspaces.find((one) => one.id === id));
         this.#workspace = workspace;
         this.#choice.value = id;
@@ -170,27 +173,32 @@ class Console {
         const text = { live: "Connected", connecting: "Connecting …", refused: "Refused" }
             [connection.state] ?? "Server away";
         setText(this.#pill, text);
-        this.#pill.className = `pill ${connection.state}`;
+        this.#pill.className = `pill is-${connection.state}`;
+        document.body.classList.toggle("is-away", connection.state !== "live");
         if (connection.state !== "away" && connection.state !== "refused") {
             // While it tries again the line stays, so that it does not flicker.
             if (connection.state === "live") fill(this.#away);
             return;
         }
         const seconds = Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1000));
-        const text2 = connection.state === "refused"
+        const line = connection.state === "refused"
             ? `This workspace cannot be watched: ${connection.problem.message}`
-            : `The server is away; what you see may be old. Trying again in ${seconds} s.`;
+            : `The server is away; what you see may be old. Trying again in ${seconds} s. The `
+                + "E-stop keeps trying until it is heard.";
         if (!this.#away.firstChild) {
-            fill(this.#away, notice("bad", text2, connection.state === "away" && h("button", {
+            fill(this.#away, notice("bad", line, connection.state === "away" && h("button", {
                 type: "button", onclick: () => this.#workspace?.retryNow(),
             }, "Try now")));
         }
-        setText(this.#away.querySelector("p"), text2);
+        setText(this.#away.querySelector("p"), line);
     }
 }
 
 function accountMenu() {
-    return h("details", { class: "account" },
+    const leave = (event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) event.currentTarget.open = false;
+    };
+    return h("details", { class: "account", onfocusout: leave },
         h("summary", {}, session.account.display_name),
         h("div", { class: "menu" },
             h("p", { class: "quiet" }, `@${session.account.handle}`),

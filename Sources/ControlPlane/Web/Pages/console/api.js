@@ -3,6 +3,11 @@
 // The access token lives in memory alone. The refresh token lives in sessionStorage, so that a
 // reload of the page stays signed in and closing the tab ends it.
 
+// A tab that is duplicated starts with a copy of the token, which serves once: whoever uses it
+// tells the others what came of it.
+
+import { storage } from "./storage.js";
+
 const STORED = "cuelight.refresh";
 const TIMEOUT_MS = 15_000;
 // How long before its end the access token is exchanged.
@@ -29,10 +34,17 @@ let accessToken = null;
 let refreshTimer = null;
 let refreshing = null;
 
+const otherTabs = "BroadcastChannel" in window ? new BroadcastChannel("cuelight.session") : null;
+otherTabs?.addEventListener("message", ({ data: message }) => {
+    if (accessToken !== null && storage.get(STORED) === message.used) {
+        take(message.data, message.serverNow);
+    }
+});
+
 export const session = {
     get account() { return account; },
     get isSignedIn() { return accessToken !== null; },
-    get hasStored() { return sessionStorage.getItem(STORED) !== null; },
+    get hasStored() { return storage.get(STORED) !== null; },
     /// Told whenever somebody signed in or out; `reason` is for people.
     onChange(listener) { listeners.add(listener); },
 };
@@ -45,7 +57,7 @@ function take(data, serverNow) {
     const isNew = account?.id !== data.account.id;
     account = data.account;
     accessToken = data.access_token;
-    sessionStorage.setItem(STORED, data.refresh_token);
+    storage.set(STORED, data.refresh_token);
     // By the server's clock, because this one may be wrong.
     const life = data.access_expires_at_ms - serverNow;
     planRefresh(Math.max(1_000, life - REFRESH_EARLY_MS));
@@ -66,7 +78,7 @@ function forget(reason) {
     clearTimeout(refreshTimer);
     account = null;
     accessToken = null;
-    sessionStorage.removeItem(STORED);
+    storage.remove(STORED);
     tell(reason);
 }
 
@@ -77,13 +89,15 @@ export function refresh() {
 }
 
 async function exchange() {
-    const token = sessionStorage.getItem(STORED);
+    const token = storage.get(STORED);
     if (!token) throw new Problem(401, "unauthenticated", "Sign in first.");
     try {
         const answer = await send("POST", "/api/v1/sessions/refresh", { refresh_token: token });
         take(answer.data, answer.serverNow);
+        otherTabs?.postMessage({ used: token, data: answer.data, serverNow: answer.serverNow });
     } catch (problem) {
-        if (problem.status === 401) {
+        // Another tab may have used the token first, and have told what came of it.
+        if (problem.status === 401 && storage.get(STORED) === token) {
             forget("Your session has ended. Sign in again.");
         }
         throw problem;

@@ -5,7 +5,7 @@ import { Parts, arrange, fill, h, strange } from "./dom.js";
 import { count, plural, time } from "./format.js";
 import { describe } from "./operations.js";
 import { notice, tabs } from "./parts.js";
-import { outcomeView } from "./stage.js";
+import { outcomeView } from "./board.js";
 import { traceView } from "./trace.js";
 
 // Commands shown of one event; a gift of fifty makes fifty.
@@ -184,9 +184,10 @@ function sayings(happening) {
     case "comment": return h("p", { class: "text" }, strange(happening.text));
     case "gift": {
         const { gift, count: added, total, coins } = happening.gift;
+        const streak = total > added ? ` · ${count(total)} in the streak` : "";
         return h("p", { class: "text" }, strange(gift.name || `gift ${gift.id}`),
-            ` ×${count(added)}`, h("span", { class: "quiet" },
-                ` · ${plural(coins, "coin")}${total > added ? ` · ${count(total)} in the streak` : ""}`));
+            ` ×${count(added)}`,
+            h("span", { class: "quiet" }, ` · ${plural(coins, "coin")}${streak}`));
     }
     case "gift_ended": {
         const { gift, total, coins } = happening.streak;

@@ -3,7 +3,7 @@
 import { call, post } from "./api.js";
 import { fill, h, setText } from "./dom.js";
 import { count, plural, time } from "./format.js";
-import { confirmDialog, field, makeForm, notice, openDialog } from "./parts.js";
+import { StandIn, confirmDialog, field, makeForm, notice, openDialog } from "./parts.js";
 import { FeedView } from "./feed-view.js";
 
 const LIKES = 5;
@@ -13,7 +13,7 @@ export class LiveView {
     element = h("section", { class: "view live", "aria-labelledby": "live-title" });
     #workspace;
     #choice = h("select", { id: "livestream", "aria-label": "Livestream" });
-    #state = h("div", {});
+    #state;
     #figures = h("p", { class: "quiet figures-line" });
     #compose;
     #comment = h("input", {
@@ -38,12 +38,15 @@ export class LiveView {
             type: "button", class: "small", id: "end-live", onclick: () => this.#end(),
         }, "End …");
         this.#compose = this.#makeCompose();
+        this.#state = new StandIn({
+            loading: "Loading livestreams …", empty: () => this.#empty(),
+        });
         this.element.append(
             h("div", { class: "view-head" }, h("h1", { id: "live-title" }, "LIVE"),
                 workspace.may("operate") && h("button", {
                     type: "button", class: "small", id: "start-live", onclick: () => this.#start(),
                 }, "Start a livestream …")),
-            this.#state,
+            this.#state.element,
             h("div", { class: "live-choice" }, this.#choice, this.#endButton),
             this.#figures, this.#compose, this.#said, this.#feed.element);
         this.update();
@@ -82,19 +85,17 @@ export class LiveView {
         this.#figures.hidden = this.#compose.hidden = !chosen;
         this.#feed.element.hidden = !items;
         if (chosen) this.#drawChosen(chosen);
-        fill(this.#state, items === null
-            ? livestreams.problem
-                ? notice("bad", livestreams.problem.message, h("button", {
-                    type: "button", onclick: () => livestreams.reload(),
-                }, "Try again"))
-                : h("p", { class: "loading", role: "status" }, "Loading livestreams …")
-            : items.length === 0 && h("div", { class: "empty" },
-                h("h2", {}, "No livestream yet"),
-                h("p", {}, "Start one to try your rules: what you type here counts as a comment "
-                    + "of a viewer."),
-                this.#workspace.may("operate") && h("button", {
-                    type: "button", class: "primary", onclick: () => this.#start(),
-                }, "Start a livestream …")));
+        this.#state.update(livestreams);
+    }
+
+    #empty() {
+        return h("div", { class: "empty" },
+            h("h2", {}, "No livestream yet"),
+            h("p", {}, "Start one to try your rules: what you type here counts as a comment of "
+                + "a viewer."),
+            this.#workspace.may("operate") && h("button", {
+                type: "button", class: "primary", onclick: () => this.#start(),
+            }, "Start a livestream …"));
     }
 
     #drawChosen(chosen) {
@@ -142,12 +143,12 @@ export class LiveView {
             this.#comment.focus();
         });
         return h("div", { class: "compose" }, form,
+            h("div", { class: "gift-choice" }, this.#giftCount, this.#gift,
+                deed("Send gift", "gifts", () => ({
+                    gift_id: Number(this.#gift.value),
+                    count: this.#giftCount.valueAsNumber || 1,
+                }))),
             h("div", { class: "deeds" },
-                h("span", { class: "gift-choice" }, this.#giftCount, this.#gift,
-                    deed("Send gift", "gifts", () => ({
-                        gift_id: Number(this.#gift.value),
-                        count: this.#giftCount.valueAsNumber || 1,
-                    }))),
                 deed(`Like ×${LIKES}`, "likes", () => ({ count: LIKES })),
                 deed("Follow", "follows"), deed("Share", "shares"), deed("Join", "joins")));
     }

@@ -9,7 +9,8 @@ const MS_MAX = 65_535;
 const longest = (channel) => Math.min(MS_MAX, channel.max_on_ms || MS_MAX);
 
 const ms = (name, label, value, channel, least) => ({
-    name, label, unit: "ms", min: least, max: longest(channel), value: Math.min(value, longest(channel)),
+    name, label, unit: "ms", min: least, max: longest(channel),
+    value: Math.min(value, longest(channel)),
     help: `${least === 0 ? "0 for as long as the board allows" : "at least 1"}, at most ${
         duration(longest(channel))}`,
 });
@@ -19,7 +20,10 @@ export function operationsOf(channel) {
     switch (channel.kind) {
     case "relay":
         return [
-            { type: "pulse", label: "Pulse", fields: [ms("duration_ms", "On for", 200, channel, 1)] },
+            {
+                type: "pulse", label: "Pulse",
+                fields: [ms("duration_ms", "On for", 200, channel, 1)],
+            },
             {
                 type: "set", label: "Switch on", fixed: { on: true },
                 fields: [ms("duration_ms", "On for", 0, channel, 0)],
@@ -138,7 +142,8 @@ function makeField(field, value, path, isCompact) {
     }
     const element = h(
         "div", { class: `field${slider ? " with-slider" : ""}` },
-        h("label", { for: id }, field.label, field.unit && h("span", { class: "unit" }, `, ${field.unit}`)),
+        h("label", { for: id }, field.label,
+            field.unit && h("span", { class: "unit" }, `, ${field.unit}`)),
         slider ? h("div", { class: "slider" }, slider, input) : input,
         field.help && !isCompact && h("p", { class: "help", id: `${id}-help` }, field.help));
     const read = () => field.kind === "color"
@@ -166,7 +171,8 @@ export function describe(operation) {
     case "target":
         return `turn to ${degrees(operation.angle_cdeg)}`
             + (operation.hold_ms ? `, hold ${duration(operation.hold_ms)}` : "");
-    case "drive": return `drive ${operation.speed_permille / 10} %` + lasting(operation.duration_ms);
+    case "drive":
+        return `drive ${operation.speed_permille / 10} %` + lasting(operation.duration_ms);
     case "tone": return `${count(operation.frequency_hz)} Hz` + lasting(operation.duration_ms);
     case "fill":
         return `fill ${operation.color}`

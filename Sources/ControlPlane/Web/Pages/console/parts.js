@@ -8,17 +8,35 @@ export function notice(kind, text, ...more) {
         h("p", {}, text), more);
 }
 
-/// What a list shows in place of its items: loading, an error with a second try, or nothing
-/// there. Null if the items are to be shown.
-export function standIn(resource, { loading, empty }) {
-    if (resource.items === null && resource.problem) {
-        return notice("bad", resource.problem.message,
-            h("button", { type: "button", onclick: () => resource.reload() }, "Try again"));
+/// What a list shows in place of its items: loading, an error with a second try, or that
+/// nothing is there. Drawn anew only when that changes, so that the focus stays where it is.
+export class StandIn {
+    element = h("div", {});
+    #texts;
+    #shown = null;
+
+    constructor(texts) { this.#texts = texts; }
+
+    /// True if there are items to be shown.
+    update(resource) {
+        const { items } = resource;
+        // That the server is away is said once, at the top; what is known stays on show.
+        const problem = items && resource.problem?.isAway ? null : resource.problem;
+        const key = items === null ? `waiting ${problem?.message ?? ""}`
+            : `${items.length === 0 ? "empty" : "items"} ${problem?.message ?? ""}`;
+        if (key !== this.#shown) {
+            this.#shown = key;
+            const again = () => h("button", {
+                type: "button", onclick: () => resource.reload(),
+            }, "Try again");
+            fill(this.element,
+                problem && notice("bad", problem.message, again()),
+                items === null && !problem
+                    && h("p", { class: "loading", role: "status" }, this.#texts.loading),
+                items?.length === 0 && this.#texts.empty());
+        }
+        return (items?.length ?? 0) > 0;
     }
-    if (resource.items === null) {
-        return h("p", { class: "loading", role: "status" }, loading ?? "Loading …");
-    }
-    return resource.items.length === 0 && empty ? empty() : null;
 }
 
 /// A button whose work takes time: it is off meanwhile, and `report` gets the problem or null.
@@ -108,13 +126,15 @@ export function clearProblems(form) {
         input.removeAttribute("aria-invalid");
         input.removeAttribute("aria-errormessage");
     }
-    fill(form.querySelector(".summary"));
+    const summary = form.querySelector(".summary");
+    if (summary) fill(summary);
 }
 
 /// Marks what the browser itself finds wrong; true if nothing is.
 export function isComplete(form) {
     clearProblems(form);
-    const wrong = [...form.elements].filter((input) => input.willValidate && !input.checkValidity());
+    const wrong = [...form.elements].filter(
+        (input) => input.willValidate && !input.checkValidity());
     for (const input of wrong) markWrong(input, input.validationMessage);
     wrong[0]?.focus();
     return wrong.length === 0;

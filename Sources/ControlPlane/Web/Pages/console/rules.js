@@ -4,7 +4,7 @@ import { patch, remove } from "./api.js";
 import { Parts, arrange, fill, h, strange } from "./dom.js";
 import { plural } from "./format.js";
 import { describe } from "./operations.js";
-import { confirmDialog, notice, standIn } from "./parts.js";
+import { StandIn, confirmDialog, notice } from "./parts.js";
 import { RuleForm } from "./rule-form.js";
 import { conditionText, guardsText, triggerText } from "./rule-text.js";
 
@@ -12,7 +12,7 @@ export class RulesView {
     element = h("section", { class: "view rules", "aria-labelledby": "rules-title" });
     #workspace;
     #list = h("ul", { class: "rule-list" });
-    #state = h("div", {});
+    #state;
     #overview;
     #newButton;
     #rows = new Parts();
@@ -22,18 +22,18 @@ export class RulesView {
         this.#newButton = workspace.may("operate") && h("button", {
             type: "button", class: "primary", id: "new-rule", onclick: () => this.#edit(null),
         }, "New rule");
+        this.#state = new StandIn({ loading: "Loading rules …", empty: () => this.#empty() });
         this.#overview = h("div", {},
             h("div", { class: "view-head" }, h("h1", { id: "rules-title" }, "Rules"),
                 this.#newButton),
-            this.#state, this.#list);
+            this.#state.element, this.#list);
         this.element.append(this.#overview);
         this.update();
     }
 
     update() {
         const { rules } = this.#workspace;
-        const waiting = standIn(rules, { loading: "Loading rules …", empty: () => this.#empty() });
-        fill(this.#state, waiting);
+        this.#state.update(rules);
         const items = rules.items ?? [];
         this.#rows.keep(items.map((rule) => rule.id));
         arrange(this.#list, items.map((rule) => {

@@ -11,7 +11,8 @@ export function signInView(reason) {
     const panel = h("div", { role: "tabpanel" });
     const forms = { "sign-in": signInForm, register: registerForm };
     return h("main", { class: "sign-in" },
-        h("h1", { class: "brand large" }, h("span", { class: "lamp", "aria-hidden": "true" }), "Cuelight"),
+        h("h1", { class: "brand large" },
+            h("span", { class: "lamp", "aria-hidden": "true" }), "Cuelight"),
         h("p", { class: "lead" }, "Viewers cue, hardware acts."),
         reason && notice("info", reason),
         h("div", { class: "card" },
@@ -34,8 +35,8 @@ function signInForm() {
 function registerForm() {
     const email = input({ type: "email", autocomplete: "username", name: "email", maxLength: 254 });
     const handle = input({
-        type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: false, name: "handle",
-        minLength: 3, maxLength: 30, pattern: "[a-z0-9_]+", title: "a–z, 0–9 and _",
+        type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: false,
+        name: "handle", minLength: 3, maxLength: 30, pattern: "[a-z0-9_]+", title: "a–z, 0–9 and _",
     });
     const name = input({ type: "text", autocomplete: "name", name: "display_name", maxLength: 60 });
     const password = input({

@@ -1,53 +1,45 @@
-// The stage: agents with their boards, what the boards can do, and trying it by hand.
+// The stage: agents with their boards, and pairing new ones.
 
-import { post, patch, remove } from "./api.js";
+import { post, remove } from "./api.js";
+import { BoardCard } from "./board.js";
 import { Parts, arrange, fill, h, setText, strange } from "./dom.js";
-import { mebibytes, milliseconds, plural, time, uptime } from "./format.js";
-import { describe, limitsOf, operationFields, operationsOf } from "./operations.js";
+import { mebibytes, plural, time, uptime } from "./format.js";
 import {
-    actionButton, confirmDialog, copyText, field, makeForm, markWrong, notice, openDialog,
-    standIn,
+    StandIn, confirmDialog, copyText, field, makeForm, notice, openDialog,
 } from "./parts.js";
 import { stopSwitch } from "./stop.js";
-import { hopsOf } from "./trace.js";
-
-const CONDITIONS = {
-    offline: ["Offline", "No port, or a port that does not answer"],
-    safe: ["Safe", "Answers; outputs are at their safe values; not armed"],
-    armed: ["Armed", "Ready for commands"],
-    estopped: ["E-stopped", "Its E-stop is latched; outputs are at their safe values"],
-    faulted: ["Faulted", "It reported a fault"],
-};
 
 export class StageView {
     element = h("section", { class: "view stage", "aria-labelledby": "stage-title" });
     #workspace;
     #stops;
     #list = h("div", { class: "agents" });
-    #state = h("div", {});
+    #state;
     #tokens = h("div", {});
+    #shownTokens = "";
     #cards = new Parts();
 
     constructor(workspace, stops) {
         this.#workspace = workspace;
         this.#stops = stops;
+        this.#state = new StandIn({
+            loading: "Loading agents and boards …", empty: () => this.#emptyStage(),
+        });
         this.element.append(
             h("div", { class: "view-head" }, h("h1", { id: "stage-title" }, "Stage"),
                 workspace.may("own") && h("button", {
                     type: "button", id: "new-token", onclick: () => this.#openTokenDialog(),
                 }, "Pair a computer …")),
-            this.#state, this.#list, this.#tokens);
+            this.#state.element, this.#list, this.#tokens);
         this.update();
     }
 
     update() {
         const { agents, devices } = this.#workspace;
-        const waiting = standIn(agents, {
-            loading: "Loading agents …", empty: () => this.#emptyStage(),
-        }) ?? standIn(devices, { loading: "Loading boards …" });
-        fill(this.#state, waiting);
-        if (!waiting) this.#drawAgents(agents.items, devices.items);
-        else if (agents.items === null || agents.items.length === 0) arrange(this.#list, []);
+        // Boards without their agents, or the other way round, are not shown.
+        const isShown = this.#state.update(
+            agents.items !== null && devices.items === null ? devices : agents);
+        this.#drawAgents(isShown ? agents.items : [], devices.items ?? []);
         this.#drawTokens();
     }
 
@@ -80,6 +72,9 @@ export class StageView {
         const now = Date.now();
         const open = (this.#workspace.tokens.items ?? []).filter((token) => !token.used_at_ms
             && !token.revoked_at_ms && token.expires_at_ms > now);
+        const key = JSON.stringify(open);
+        if (key === this.#shownTokens) return;
+        this.#shownTokens = key;
         fill(this.#tokens, open.length > 0 && h("details", { class: "tokens" },
             h("summary", {}, `${plural(open.length, "agent token")} not used yet`),
             h("ul", {}, open.map((token) => h("li", {}, strange(token.name),
@@ -231,145 +226,4 @@ function drawFigures(list, figures) {
     list.hidden = figures.length === 0;
     fill(list, figures.map(([name, value]) => h(
         "div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))));
-}
-
-class BoardCard {
-    element;
-    #workspace;
-    #device;
-    #name = h("h3", {});
-    #condition = h("span", { class: "condition" });
-    #fault = h("p", { class: "fault", role: "status" });
-    #about = h("p", { class: "quiet about" });
-    #channels = h("ul", { class: "channels" });
-    #stop;
-    #shownName = null;
-    #manifest = null;
-
-    constructor(workspace, stops, device) {
-        this.#workspace = workspace;
-        this.#stop = stopSwitch(stops, workspace, "device", device.id);
-        this.element = h("section", { class: "board", "data-device": device.id },
-            h("header", {},
-                h("div", { class: "title" }, this.#name, this.#condition),
-                h("div", { class: "buttons" }, this.#stop.element,
-                    workspace.may("operate") && h("button", {
-                        type: "button", class: "small", onclick: () => this.#rename(),
-                    }, "Rename …"))),
-            this.#fault, this.#about, this.#channels);
-    }
-
-    update(device, link) {
-        this.#device = device;
-        const { manifest } = device;
-        if (this.#shownName !== device.name) {
-            this.#shownName = device.name;
-            fill(this.#name, strange(device.name));
-        }
-        const [word, meaning] = CONDITIONS[device.condition] ?? [device.condition, ""];
-        this.#condition.className = `condition ${device.condition}`;
-        this.#condition.title = meaning;
-        setText(this.#condition, word);
-        setText(this.#fault, device.fault ? `Last fault: ${device.fault}` : "");
-        this.#fault.hidden = !device.fault;
-        setText(this.#about, [
-            manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
-            `board ${device.board_uid}`,
-            link && link.sent > 0 && `link ${milliseconds(link.round_trip_p50_us / 1000)} median, ${
-                milliseconds(link.round_trip_p99_us / 1000)} p99, ${
-                plural(link.crc_errors, "CRC error")}`,
-        ].filter(Boolean).join(" · "));
-        this.#stop.update();
-        // What somebody is typing into survives, because channels change with the manifest only.
-        const manifestText = JSON.stringify(manifest.channels);
-        if (manifestText !== this.#manifest) {
-            this.#manifest = manifestText;
-            fill(this.#channels, manifest.channels.map(
-                (channel) => channelRow(this.#workspace, device.id, channel)));
-        }
-    }
-
-    #rename() {
-        openDialog("Rename the board", (close) => {
-            const name = h("input", {
-                type: "text", required: true, maxLength: 60, value: this.#device.name,
-            });
-            return makeForm({ id: "rename-form" }, field("Name", name, { path: "name" }),
-                "Rename", async () => {
-                    await patch(`${this.#workspace.path}/devices/${this.#device.id}`, {
-                        name: name.value.trim(),
-                    });
-                    this.#workspace.reloadStage();
-                    close();
-                }, h("button", { type: "button", onclick: close }, "Cancel"));
-        });
-    }
-}
-
-function channelRow(workspace, device, channel) {
-    const isInput = channel.kind === "button";
-    return h("li", { class: `channel kind-${channel.kind}`, "data-channel": channel.name },
-        h("div", { class: "channel-about" },
-            h("strong", {}, channel.name),
-            h("span", { class: "kind" }, channel.kind),
-            h("span", { class: "quiet" }, `pin ${channel.pin}`),
-            h("p", { class: "quiet limits" }, limitsOf(channel))),
-        isInput ? h("p", { class: "quiet" }, "an input")
-            : workspace.may("operate") && tryControl(workspace, device, channel));
-}
-
-/// Inputs and a button for each operation of the channel, with the outcome beside them.
-function tryControl(workspace, device, channel) {
-    const outcome = h("div", { class: "outcome", role: "status" });
-    const operations = operationsOf(channel);
-    const [main] = operations;
-    const fields = operationFields(main, { isCompact: true });
-    const form = h("form", {
-        class: "try", noValidate: true, "aria-label": `Try ${channel.name}`,
-        onsubmit: (event) => event.preventDefault(),
-    }, fields.inputs);
-    const run = async (operation) => {
-        fill(outcome, h("span", { class: "chip pending" }, "sending …"));
-        try {
-            await workspace.command(device, channel.name, operation,
-                (command) => fill(outcome, outcomeView(command)));
-        } catch (problem) {
-            const text = problem.fields?.map((one) => `${one.path} ${one.message}`).join("; ");
-            fill(outcome, h("span", { class: "chip failed" }, "not sent"),
-                h("span", {}, text || problem.message));
-        }
-    };
-    const valid = () => {
-        const wrong = [...form.elements].find((input) => input.willValidate && !input.checkValidity());
-        for (const line of form.querySelectorAll(".field-error")) line.remove();
-        for (const home of form.querySelectorAll(".wrong")) home.classList.remove("wrong");
-        if (wrong) {
-            markWrong(wrong, wrong.validationMessage);
-            wrong.focus();
-        }
-        return !wrong;
-    };
-    form.append(h("div", { class: "buttons" }, operations.map((operation, index) => actionButton(
-        operation.label, { class: index === 0 ? "go" : "", "data-operation": operation.type },
-        async () => {
-            if (index === 0 && !valid()) return;
-            await run(index === 0 ? fields.read() : operationFields(operation).read());
-        }))));
-    return h("div", { class: "try-box" }, form, outcome);
-}
-
-/// How a command ended, in a line.
-export function outcomeView(command) {
-    const { total } = command.trace ? hopsOf(command.trace) : { total: null };
-    const status = command.status ?? "pending";
-    const text = status === "executed"
-        ? [command.operation && describe(command.operation), total !== null && milliseconds(total)]
-            .filter(Boolean).join(" · ")
-        : [command.detail || command.reason].filter(Boolean).join("");
-    return [
-        h("span", { class: `chip ${status}`, "data-status": status },
-            status === "pending" ? "under way" : status),
-        text && h("span", { class: "outcome-text" }, text),
-        command.reason && h("code", { class: "reason" }, command.reason),
-    ];
 }

@@ -2,9 +2,9 @@
 // until it has been heard; what is stopped stays on show until somebody releases it.
 
 import { call } from "./api.js";
-import { h, fill } from "./dom.js";
+import { Parts, arrange, h, setText } from "./dom.js";
 import { plural, time } from "./format.js";
-import { actionButton, confirmDialog, notice } from "./parts.js";
+import { confirmDialog } from "./parts.js";
 
 const TRY_TIMEOUT_MS = 3_000;
 const TRY_PAUSE_MS = 1_000;
@@ -22,7 +22,7 @@ export class Stops {
     #lastEscape = 0;
     #button;
     #caption;
-    #shown = "";
+    #lines = new Parts();
     #keys = (event) => this.#key(event);
 
     constructor(workspace) {
@@ -85,7 +85,9 @@ export class Stops {
     #heard(scope, id) {
         const stops = this.#workspace.stops;
         if (!this.isPressed(scope, id)) {
-            stops.items = [...(stops.items ?? []), { scope, target_id: id, created_at_ms: Date.now() }];
+            stops.items = [
+                ...(stops.items ?? []), { scope, target_id: id, created_at_ms: Date.now() },
+            ];
         }
         this.#workspace.reloadStage();
     }
@@ -122,69 +124,87 @@ export class Stops {
             ? "E-stop: the workspace is stopped" : "E-stop: stop everything in this workspace");
         const caption = !may ? "watchers may not"
             : running ? "stopping …" : isStopped ? "everything is stopped" : "or press Esc twice";
-        if (this.#caption.textContent !== caption) this.#caption.textContent = caption;
+        setText(this.#caption, caption);
         document.body.classList.toggle("is-stopped", stops.length > 0);
         this.#drawBanner(stops, presses);
     }
 
+    // Lines stay while they are shown, so that their buttons can be pressed while texts change.
     #drawBanner(stops, presses) {
-        const lines = [
-            ...presses.map((press) => this.#pressLine(press)),
-            ...stops.map((stop) => this.#stopLine(stop)),
-        ].filter((line) => line !== null);
-        const key = JSON.stringify(lines.map((line) => line.key));
-        if (key === this.#shown) return;
-        this.#shown = key;
-        fill(this.banner, lines.map((line) => line.make()));
+        const failing = presses.filter((press) => press.problem);
+        const keys = [
+            ...failing.map((press) => `press ${press.id}`),
+            ...stops.map((stop) => `stop ${stop.target_id}`),
+        ];
+        this.#lines.keep(keys);
+        arrange(this.banner, [
+            ...failing.map((press, index) => {
+                const line = this.#lines.of(keys[index], () => this.#makePressLine(press));
+                line.update(press);
+                return line.element;
+            }),
+            ...stops.map((stop, index) => {
+                const line = this.#lines.of(
+                    keys[failing.length + index], () => this.#makeStopLine(stop));
+                line.update(stop);
+                return line.element;
+            }),
+        ]);
     }
 
-    #pressLine(press) {
-        if (!press.problem) return null;
-        const name = this.#name(press.scope, press.id);
-        const text = press.isOver
-            ? `NOT STOPPED: the E-stop of ${name} did not get through. ${press.problem.message}`
-            : `NOT STOPPED YET: the E-stop of ${name} has not got through. ${
-                press.problem.message} Trying again every second: try ${press.tries}.`;
+    #makePressLine({ scope, id }) {
+        const text = h("strong", {});
+        const giveUp = h("button", { type: "button", onclick: () => this.#giveUp(id) });
+        const element = h("div", { class: "stop-line failing", role: "alert" },
+            h("div", {}, text, h("p", {}, "If anything moves, cut its power by hand.")),
+            h("div", { class: "buttons" },
+                h("button", { type: "button", onclick: () => this.press(scope, id) }, "Try now"),
+                giveUp));
         return {
-            key: [text],
-            make: () => h("div", { class: "stop-line failing", role: "alert" },
-                h("div", {}, h("strong", {}, text),
-                    h("p", {}, "If anything moves, cut its power by hand.")),
-                h("div", { class: "buttons" },
-                    h("button", {
-                        type: "button", onclick: () => this.press(press.scope, press.id),
-                    }, "Try now"),
-                    h("button", {
-                        type: "button", onclick: () => {
-                            press.isOver = true;
-                            press.wake?.();
-                            this.#presses.delete(press.id);
-                            this.update();
-                        },
-                    }, press.isOver ? "Close" : "Give up"))),
+            element,
+            update: (press) => {
+                const name = this.#name(scope, id);
+                setText(text, press.isOver
+                    ? `NOT STOPPED: the E-stop of ${name} did not get through. ${
+                        press.problem.message}`
+                    : `NOT STOPPED YET: the E-stop of ${name} has not got through. ${
+                        press.problem.message} Trying again every second: try ${press.tries}.`);
+                setText(giveUp, press.isOver ? "Close" : "Give up");
+            },
         };
     }
 
-    #stopLine(stop) {
-        const name = this.#name(stop.scope, stop.target_id);
-        const since = stop.created_at_ms ? `since ${time(stop.created_at_ms)}` : "just now";
-        const boards = this.#boards(stop);
+    #giveUp(id) {
+        const press = this.#presses.get(id);
+        if (press) {
+            press.isOver = true;
+            press.wake?.();
+        }
+        this.#presses.delete(id);
+        this.update();
+    }
+
+    #makeStopLine({ scope, target_id: id }) {
         const may = this.#workspace.may("operate");
+        const [title, since, boards] = [h("strong", {}), h("span", {}), h("span", {})];
+        const element = h(
+            "div", { class: "stop-line", role: "alert", "data-stop": scope },
+            h("div", {}, title, " ", since, " ", boards,
+                h("p", {}, may
+                    ? "Every output is at its safe value and every command is refused until you "
+                        + "release it."
+                    : "Every command is refused until an operator releases it.")),
+            may && h("button", {
+                type: "button", class: "release", onclick: () => this.release(scope, id),
+            }, "Release …"));
         return {
-            key: [stop.scope, stop.target_id, name, since, boards, may],
-            make: () => h(
-                "div", { class: "stop-line", role: "alert", "data-stop": stop.scope },
-                h("div", {},
-                    h("strong", {}, `E-STOP: ${name} is stopped`), ` ${since}. `,
-                    h("span", {}, boards),
-                    h("p", {}, may
-                        ? "Every output is at its safe value and every command is refused until "
-                            + "you release it."
-                        : "Every command is refused until an operator releases it.")),
-                may && h("button", {
-                    type: "button", class: "release",
-                    onclick: () => this.release(stop.scope, stop.target_id),
-                }, "Release …")),
+            element,
+            update: (stop) => {
+                setText(title, `E-STOP: ${this.#name(scope, id)} is stopped`);
+                setText(since, stop.created_at_ms
+                    ? `since ${time(stop.created_at_ms)}.` : "just now.");
+                setText(boards, this.#boards(stop));
+            },
         };
     }
 
@@ -232,6 +252,8 @@ export class Stops {
     }
 }
 
+const WORDS = { agent: "agent", device: "board" };
+
 /// The small E-stop of an agent or a device: presses at once, releases after a question.
 export function stopSwitch(stops, workspace, scope, id) {
     const button = h("button", { type: "button", class: "stop-small" });
@@ -241,11 +263,10 @@ export function stopSwitch(stops, workspace, scope, id) {
     });
     const update = () => {
         const isPressed = stops.isPressed(scope, id);
-        const text = isPressed ? "Release …" : "Stop";
-        if (button.textContent !== text) button.textContent = text;
+        setText(button, isPressed ? "Release …" : `Stop ${WORDS[scope]}`);
         button.classList.toggle("is-latched", isPressed);
         button.setAttribute("aria-label", isPressed
-            ? `Release the E-stop of this ${scope}` : `E-stop of this ${scope}`);
+            ? `Release the E-stop of this ${WORDS[scope]}` : `E-stop of this ${WORDS[scope]}`);
         button.disabled = !workspace.may("operate");
     };
     update();

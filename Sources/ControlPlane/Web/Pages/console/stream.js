@@ -92,14 +92,12 @@ export class LiveStream {
     }
 
     #take(text) {
-        let message;
         try {
-            message = JSON.parse(text);
-        } catch {
-            // One message that cannot be read does not end the stream.
-            return;
+            this.#onMessage(JSON.parse(text));
+        } catch (error) {
+            // One message that cannot be read or shown does not end the stream.
+            console.error("a message of the stream was left out", error);
         }
-        this.#onMessage(message);
     }
 
     async #pause(problem) {

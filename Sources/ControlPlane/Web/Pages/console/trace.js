@@ -48,9 +48,12 @@ export function traceView(trace) {
     }));
     const list = h("dl", { class: "hops" }, hops.map((hop) => h(
         "div", { class: "hop-item" },
-        h("dt", {}, h("span", { class: `swatch hop-${hop.key}`, "aria-hidden": "true" }), hop.label),
-        h("dd", { class: "number", "data-hop": hop.key }, milliseconds(hop.ms)))));
-    return h("div", { class: "trace" }, timed.length > 0 && bar, list, total !== null && h(
-        "p", { class: "hop-total" }, "bytes in → executed ",
-        h("strong", { class: "number" }, milliseconds(total))));
+        h("dt", {},
+            h("span", { class: `swatch hop-${hop.key}`, "aria-hidden": "true" }), hop.label),
+        h("dd", { class: "number", "data-hop": hop.key }, hop.key === "age" && hop.ms !== null
+            ? `${hop.ms} ms` : milliseconds(hop.ms)))),
+    total !== null && h("div", { class: "hop-item hop-total" },
+        h("dt", {}, "bytes in → executed"),
+        h("dd", { class: "number" }, milliseconds(total))));
+    return h("div", { class: "trace" }, timed.length > 0 && bar, list);
 }

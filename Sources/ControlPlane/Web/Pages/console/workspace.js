@@ -7,10 +7,12 @@ import { Feed } from "./feed.js";
 
 const PAGE_MAX = 100;
 const RULES_MAX = 1_000;
-// Telemetry is not on the stream.
+// Telemetry, viewers and likes are not on the stream.
 const TELEMETRY_MS = 10_000;
 // Changes come in bursts; lists are read at most this often.
 const RELOAD_MS = 200;
+// After a reading that failed because the server was away or busy.
+const AWAY_MS = 3_000;
 // The ends of commands that somebody may wait for.
 const ENDED_MAX = 500;
 
@@ -22,6 +24,8 @@ class Resource {
     #changed;
     #running = false;
     #again = false;
+    #timer = null;
+    #isClosed = false;
 
     constructor(load, changed) {
         this.#load = load;
@@ -35,6 +39,7 @@ class Resource {
             return;
         }
         this.#running = true;
+        clearTimeout(this.#timer);
         try {
             this.items = await this.#load();
             this.problem = null;
@@ -42,11 +47,17 @@ class Resource {
             this.problem = problem;
         }
         this.#running = false;
+        if (this.#isClosed) return;
         this.#changed();
-        if (this.#again) {
-            this.#again = false;
-            setTimeout(() => this.reload(), RELOAD_MS);
-        }
+        const isAway = this.problem?.isAway || this.problem?.status === 429;
+        if (!this.#again && !isAway) return;
+        this.#timer = setTimeout(() => this.reload(), isAway ? AWAY_MS : RELOAD_MS);
+        this.#again = false;
+    }
+
+    close() {
+        this.#isClosed = true;
+        clearTimeout(this.#timer);
     }
 }
 
@@ -75,13 +86,19 @@ export class Workspace {
         this.#stream = new LiveStream(
             `${path}/stream`, (message) => this.#take(message), (state) => this.#stand(state));
         this.#timer = setInterval(() => {
-            if (!document.hidden && this.connection.state === "live") this.agents.reload();
+            if (document.hidden || this.connection.state !== "live") return;
+            this.agents.reload();
+            if (this.livestreams.items?.some((one) => one.is_live)) this.livestreams.reload();
         }, TELEMETRY_MS);
         this.reload();
     }
 
     close() {
         this.#stream.close();
+        for (const resource of [
+            this.agents, this.devices, this.stops, this.tokens, this.rules, this.livestreams,
+            this.gifts,
+        ]) resource.close();
         clearInterval(this.#timer);
         this.#listeners.clear();
     }

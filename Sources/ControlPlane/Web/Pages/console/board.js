@@ -1,0 +1,158 @@
+// A board with its channels, and trying them by hand.
+
+import { patch } from "./api.js";
+import { fill, h, setText, strange } from "./dom.js";
+import { milliseconds, plural } from "./format.js";
+import { describe, limitsOf, operationFields, operationsOf } from "./operations.js";
+import { actionButton, clearProblems, field, makeForm, markWrong, openDialog } from "./parts.js";
+import { stopSwitch } from "./stop.js";
+import { hopsOf } from "./trace.js";
+
+const CONDITIONS = {
+    offline: ["Offline", "No port, or a port that does not answer"],
+    safe: ["Safe", "Answers; outputs are at their safe values; not armed"],
+    armed: ["Armed", "Ready for commands"],
+    estopped: ["E-stopped", "Its E-stop is latched; outputs are at their safe values"],
+    faulted: ["Faulted", "It reported a fault"],
+};
+
+/// One board of an agent.
+export class BoardCard {
+    element;
+    #workspace;
+    #device;
+    #name = h("h3", {});
+    #condition = h("span", { class: "condition" });
+    #fault = h("p", { class: "fault", role: "status" });
+    #about = h("p", { class: "quiet about" });
+    #channels = h("ul", { class: "channels" });
+    #stop;
+    #shownName = null;
+    #manifest = null;
+
+    constructor(workspace, stops, device) {
+        this.#workspace = workspace;
+        this.#stop = stopSwitch(stops, workspace, "device", device.id);
+        this.element = h("section", { class: "board", "data-device": device.id },
+            h("header", {},
+                h("div", { class: "title" }, this.#name, this.#condition),
+                h("div", { class: "buttons" }, this.#stop.element,
+                    workspace.may("operate") && h("button", {
+                        type: "button", class: "small", onclick: () => this.#rename(),
+                    }, "Rename …"))),
+            this.#fault, this.#about, this.#channels);
+    }
+
+    update(device, link) {
+        this.#device = device;
+        const { manifest } = device;
+        if (this.#shownName !== device.name) {
+            this.#shownName = device.name;
+            fill(this.#name, strange(device.name));
+        }
+        const [word, meaning] = CONDITIONS[device.condition] ?? [device.condition, ""];
+        this.#condition.className = `condition ${device.condition}`;
+        this.#condition.title = meaning;
+        setText(this.#condition, word);
+        setText(this.#fault, device.fault ? `Last fault: ${device.fault}` : "");
+        this.#fault.hidden = !device.fault;
+        setText(this.#about, [
+            manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
+            `board ${device.board_uid}`,
+            link && link.sent > 0 && `link ${milliseconds(link.round_trip_p50_us / 1000)} median, ${
+                milliseconds(link.round_trip_p99_us / 1000)} p99, ${
+                plural(link.crc_errors, "CRC error")}`,
+        ].filter(Boolean).join(" · "));
+        this.#stop.update();
+        // What somebody is typing into survives, because channels change with the manifest only.
+        const manifestText = JSON.stringify(manifest.channels);
+        if (manifestText !== this.#manifest) {
+            this.#manifest = manifestText;
+            fill(this.#channels, manifest.channels.map(
+                (channel) => channelRow(this.#workspace, device.id, channel)));
+        }
+    }
+
+    #rename() {
+        openDialog("Rename the board", (close) => {
+            const name = h("input", {
+                type: "text", required: true, maxLength: 60, value: this.#device.name,
+            });
+            return makeForm({ id: "rename-form" }, field("Name", name, { path: "name" }),
+                "Rename", async () => {
+                    await patch(`${this.#workspace.path}/devices/${this.#device.id}`, {
+                        name: name.value.trim(),
+                    });
+                    this.#workspace.reloadStage();
+                    close();
+                }, h("button", { type: "button", onclick: close }, "Cancel"));
+        });
+    }
+}
+
+function channelRow(workspace, device, channel) {
+    const isInput = channel.kind === "button";
+    return h("li", { class: `channel kind-${channel.kind}`, "data-channel": channel.name },
+        h("div", { class: "channel-about" },
+            h("strong", {}, channel.name),
+            h("span", { class: "kind" }, channel.kind),
+            h("span", { class: "quiet" }, `pin ${channel.pin}`),
+            h("p", { class: "quiet limits" }, limitsOf(channel))),
+        isInput ? h("p", { class: "quiet" }, "an input")
+            : workspace.may("operate") && tryControl(workspace, device, channel));
+}
+
+/// Inputs and a button for each operation of the channel, with the outcome beside them.
+function tryControl(workspace, device, channel) {
+    const outcome = h("div", { class: "outcome", role: "status" });
+    const operations = operationsOf(channel);
+    const [main] = operations;
+    const fields = operationFields(main, { isCompact: true });
+    const form = h("form", {
+        class: "try", noValidate: true, "aria-label": `Try ${channel.name}`,
+        onsubmit: (event) => event.preventDefault(),
+    }, fields.inputs);
+    const run = async (operation) => {
+        fill(outcome, h("span", { class: "chip pending" }, "sending …"));
+        try {
+            await workspace.command(device, channel.name, operation,
+                (command) => fill(outcome, outcomeView(command)));
+        } catch (problem) {
+            const text = problem.fields?.map((one) => `${one.path} ${one.message}`).join("; ");
+            fill(outcome, h("span", { class: "chip failed" }, "not sent"),
+                h("span", {}, text || problem.message));
+        }
+    };
+    const valid = () => {
+        const wrong = [...form.elements].find(
+            (input) => input.willValidate && !input.checkValidity());
+        clearProblems(form);
+        if (wrong) {
+            markWrong(wrong, wrong.validationMessage);
+            wrong.focus();
+        }
+        return !wrong;
+    };
+    form.append(h("div", { class: "buttons" }, operations.map((operation, index) => actionButton(
+        operation.label, { class: index === 0 ? "go" : "", "data-operation": operation.type },
+        async () => {
+            if (index === 0 && !valid()) return;
+            await run(index === 0 ? fields.read() : operationFields(operation).read());
+        }))));
+    return h("div", { class: "try-box" }, form, outcome);
+}
+
+/// How a command ended, in a line.
+export function outcomeView(command) {
+    const { total } = command.trace ? hopsOf(command.trace) : { total: null };
+    const status = command.status ?? "pending";
+    const text = status !== "executed" ? command.detail || command.reason
+        : command.operation ? [describe(command.operation), total !== null && milliseconds(total)]
+            .filter(Boolean).join(" · ") : "";
+    return [
+        h("span", { class: `chip ${status}`, "data-status": status },
+            status === "pending" ? "under way" : status),
+        text && h("span", { class: "outcome-text" }, text),
+        command.reason && h("code", { class: "reason" }, command.reason),
+    ];
+}
