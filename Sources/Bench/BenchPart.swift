@@ -10,7 +10,7 @@ struct BenchPart: Sendable {
     let shortfalls: [String]
     let run: @Sendable (_ report: (BenchRow) -> Void) async throws -> Void
 
-    static let all: [BenchPart] = [rules, live, mqtt]
+    static let all: [BenchPart] = [rules, live, http, mqtt]
 
     static let rules = BenchPart(
         name: "rules", title: "Rule matching",
@@ -40,6 +40,23 @@ struct BenchPart: Sendable {
             """,
         shortfalls: ["The frames are synthetic; recorded ones are checked by tests, not timed."],
         run: LiveBench.run)
+
+    static let http = BenchPart(
+        name: "http", title: "HTTP and fan-out",
+        method: """
+            *Requests*: `wrk` with one thread and 64 connections asks for a small JSON object through
+            router, endpoint and encoder; three rounds in turn with a Node.js `http` server (one
+            process) that answers the same, the median of each, as requests a second of the server's
+            own CPU time. *Fan-out*: 1,000 viewers of one process, 100 messages, one each 100 ms, as
+            server-sent events and over WebSocket; CPU of the server's loop for each message
+            delivered, and the delay from publishing to the viewer's socket. The peer sends
+            server-sent events.
+            """,
+        shortfalls: [
+            "Load generator, viewers and servers share the machine's cores, so delays include their work.",
+            "Node.js carries no WebSocket of its own; its event streams stand beside both of ours.",
+            "TLS is not measured.",
+        ], run: HTTPBench.run)
 
     static let mqtt = BenchPart(
         name: "mqtt", title: "MQTT round trip",
