@@ -12,7 +12,7 @@ packages=(
     gcc g++ make pkg-config gcc-avr avr-libc binutils-avr arduino-core-avr
     libsimavr-dev libelf-dev
     # Tests.
-    python3 python3-venv curl chromium
+    python3 python3-venv curl chromium chromium-driver
 )
 
 missing=()

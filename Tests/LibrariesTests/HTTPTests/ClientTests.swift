@@ -26,7 +26,9 @@ private let endpoints: [Endpoint] = [
 
 @Suite("HTTP client")
 struct ClientTests {
-    private static let loop = try! EventLoop.start(name: "client")
+    private static let loop: EventLoop = {
+        do { return try EventLoop.start(name: "client") } catch { fatalError("\(error)") }
+    }()
 
     @Test("plain text, chunks, large bodies, statuses")
     func plain() async throws {

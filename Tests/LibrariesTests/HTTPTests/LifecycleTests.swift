@@ -139,9 +139,10 @@ struct LifecycleTests {
         await began.wait()
         running.cancel()
         try await idle.waitForClose()
-        #expect(throws: RawClient.Problem.self) { try RawClient(port: port) }
+        client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
         goOn.open()
         try await client.waitForClose()
+        #expect(client.text.components(of: "X-Request-Id: ") == 1)
         #expect(client.text.contains("Connection: close\r\n"))
         #expect(client.text.hasSuffix("done"))
         try await running.value

@@ -18,7 +18,9 @@ final class RawClient: @unchecked Sendable {
         var unsent: [UInt8] = []
     }
 
-    private static let loop = try! EventLoop.start(name: "test-client")
+    private static let loop: EventLoop = {
+        do { return try EventLoop.start(name: "test-client") } catch { fatalError("\(error)") }
+    }()
     let descriptor: Int32
     private let state = Mutex(State())
     private let hasEnded = Mutex(false)

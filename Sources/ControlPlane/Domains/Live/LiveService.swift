@@ -250,7 +250,8 @@ package final class LiveService: Sendable {
     private func publish(_ events: [LiveEvent], of room: OpenRoom, arrived: Moment) {
         guard !events.isEmpty else { return }
         for event in events {
-            let created = event.createdAtMilliseconds
+            // The age of a recording says nothing about the way of its bytes.
+            let created = event.source == .replay ? 0 : event.createdAtMilliseconds
             deliver(
                 LiveDelivery(
                     workspace: room.livestream.workspace, event: event,

@@ -15,6 +15,9 @@ PAGE(console_css) = {
 PAGE(console_api_js) = {
 #embed "../Pages/console/api.js"
 };
+PAGE(console_boot_js) = {
+#embed "../Pages/console/boot.js"
+};
 PAGE(console_dom_js) = {
 #embed "../Pages/console/dom.js"
 };

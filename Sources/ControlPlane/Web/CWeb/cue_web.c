@@ -13,6 +13,7 @@ static const cue_page_t pages[] = {
     {"/console.js", console_js, sizeof console_js},
     {"/console.css", console_css, sizeof console_css},
     {"/console/api.js", console_api_js, sizeof console_api_js},
+    {"/console/boot.js", console_boot_js, sizeof console_boot_js},
     {"/console/dom.js", console_dom_js, sizeof console_dom_js},
     {"/console/feed-view.js", console_feed_view_js, sizeof console_feed_view_js},
     {"/console/feed.js", console_feed_js, sizeof console_feed_js},
