@@ -10,7 +10,7 @@ struct BenchPart: Sendable {
     let shortfalls: [String]
     let run: @Sendable (_ report: (BenchRow) -> Void) async throws -> Void
 
-    static let all: [BenchPart] = [rules, live, http, mqtt]
+    static let all: [BenchPart] = [rules, live, http, postgres, mqtt]
 
     static let rules = BenchPart(
         name: "rules", title: "Rule matching",
@@ -57,6 +57,22 @@ struct BenchPart: Sendable {
             "Node.js carries no WebSocket of its own; its event streams stand beside both of ours.",
             "TLS is not measured.",
         ], run: HTTPBench.run)
+
+    static let postgres = BenchPart(
+        name: "postgres", title: "PostgreSQL",
+        method: """
+            A throwaway server of the run's own on a unix socket, without fsync, so that clients and not
+            the disk are compared. *SELECT by key*: prepared, 16 in flight for 4 s through the pool's
+            pipelined connections, called from the connections' own loop and from the global pool,
+            beside `pgbench -S -M prepared -c 16 -j 2`; best of two rounds in turn. *COPY* and *unnest*
+            (500 rows a statement) write 200,000 rows of some 100 bytes, beside `psql`'s `\\copy` of
+            the same rows and its INSERT … VALUES of 500 rows. *NOTIFY* is the time from the call to
+            the listener's iteration, one at a time, 2,000 times; it has no peer.
+            """,
+        shortfalls: [
+            "With fsync a commit waits for the disk, which hides the differences between clients.",
+            "pgbench gives no percentiles here, so those of single statements have no peer.",
+        ], run: PostgresBench.run)
 
     static let mqtt = BenchPart(
         name: "mqtt", title: "MQTT round trip",
