@@ -119,6 +119,7 @@ struct StopTests {
         try await site.press(.device(device.id))
         let first = try await next(&stops) { $0.stoppedBoards == [board] }
         try await site.pool.execute("UPDATE devices.agent SET stop_sequence = 0")
+        site.hands.move(.seconds(1))
         let again = try await site.restart()
         #expect(await again.service.stops(of: Site.home) == [.device(device.id)])
         await again.connected()
