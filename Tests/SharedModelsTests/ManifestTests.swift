@@ -28,7 +28,8 @@ struct ManifestTests {
         #expect(board(full).problem == nil)
         #expect(board([]).problem == nil)
         #expect(
-            board([channel(kind: .servo, angles: (0, 36_000)), channel(1, "s", pixels: 255)]).problem
+            board([channel(kind: .servo, angles: (0, 36_000)), channel(1, "s", pixels: 255)])
+                .problem
                 == nil)
     }
 
@@ -114,7 +115,9 @@ struct ManifestTests {
 
 @Suite("Agent messages")
 struct AgentMessagesTests {
-    private func state(version: String = "1", sequence: Int64 = 0, _ boards: [BoardState]) -> AgentState {
+    private func state(version: String = "1", sequence: Int64 = 0, _ boards: [BoardState])
+        -> AgentState
+    {
         AgentState(
             isOnline: true, version: version, startedAtMilliseconds: 0, stopSequence: sequence,
             isStopped: false, boards: boards)

@@ -7,23 +7,39 @@ struct OperationTests {
     private static let black = RGB(red: 0, green: 0, blue: 0)
 
     /// For each number of each operation: how to put a value in, and its range.
-    private static let ranges: [(String, ClosedRange<Int>, @Sendable (Int) -> SharedModels.Operation)] =
-        [
-            ("duration_ms", 0...65_535, { .set(on: true, durationMilliseconds: $0) }),
-            ("duration_ms", 1...65_535, { .pulse(durationMilliseconds: $0) }),
-            ("angle_cdeg", 0...36_000, { .target(angleCentidegrees: $0, holdMilliseconds: 0) }),
-            ("hold_ms", 0...65_535, { .target(angleCentidegrees: 0, holdMilliseconds: $0) }),
-            ("speed_permille", -1000...1000, { .drive(speedPermille: $0, durationMilliseconds: 0) }),
-            ("duration_ms", 0...65_535, { .drive(speedPermille: 0, durationMilliseconds: $0) }),
-            ("frequency_hz", 20...20_000, { .tone(frequencyHertz: $0, durationMilliseconds: 1) }),
-            ("duration_ms", 1...65_535, { .tone(frequencyHertz: 20, durationMilliseconds: $0) }),
-            ("first", 0...255, { .fill(color: black, first: $0, count: 0, durationMilliseconds: 0) }),
-            ("count", 0...255, { .fill(color: black, first: 0, count: $0, durationMilliseconds: 0) }),
-            (
-                "duration_ms", 0...65_535,
-                { .fill(color: black, first: 0, count: 0, durationMilliseconds: $0) }
-            ),
-        ]
+    private static let ranges:
+        [(String, ClosedRange<Int>, @Sendable (Int) -> SharedModels.Operation)] =
+            [
+                ("duration_ms", 0...65_535, { .set(on: true, durationMilliseconds: $0) }),
+                ("duration_ms", 1...65_535, { .pulse(durationMilliseconds: $0) }),
+                ("angle_cdeg", 0...36_000, { .target(angleCentidegrees: $0, holdMilliseconds: 0) }),
+                ("hold_ms", 0...65_535, { .target(angleCentidegrees: 0, holdMilliseconds: $0) }),
+                (
+                    "speed_permille", -1000...1000,
+                    { .drive(speedPermille: $0, durationMilliseconds: 0) }
+                ),
+                ("duration_ms", 0...65_535, { .drive(speedPermille: 0, durationMilliseconds: $0) }),
+                (
+                    "frequency_hz", 20...20_000,
+                    { .tone(frequencyHertz: $0, durationMilliseconds: 1) }
+                ),
+                (
+                    "duration_ms", 1...65_535,
+                    { .tone(frequencyHertz: 20, durationMilliseconds: $0) }
+                ),
+                (
+                    "first", 0...255,
+                    { .fill(color: black, first: $0, count: 0, durationMilliseconds: 0) }
+                ),
+                (
+                    "count", 0...255,
+                    { .fill(color: black, first: 0, count: $0, durationMilliseconds: 0) }
+                ),
+                (
+                    "duration_ms", 0...65_535,
+                    { .fill(color: black, first: 0, count: 0, durationMilliseconds: $0) }
+                ),
+            ]
 
     @Test("each number is good at the ends of its range and bad beyond, and then it is named")
     func numbers() throws {
@@ -82,7 +98,8 @@ struct OperationTests {
     @Test("how long it keeps its channel busy")
     func duration() {
         #expect(
-            SharedModels.Operation.set(on: false, durationMilliseconds: 9).durationMilliseconds == 0)
+            SharedModels.Operation.set(on: false, durationMilliseconds: 9).durationMilliseconds == 0
+        )
         #expect(
             SharedModels.Operation.set(on: true, durationMilliseconds: 9).durationMilliseconds == 9)
         #expect(SharedModels.Operation.off.durationMilliseconds == 0)

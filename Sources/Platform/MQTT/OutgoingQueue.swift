@@ -27,7 +27,8 @@ struct OutgoingQueue {
     /// Takes the entry; false if it does not fit.
     mutating func append(_ entry: Entry, isUrgent: Bool = false) -> Bool {
         guard !isUrgent else { return appendUrgent(entry) }
-        guard entries.count - head < countMax, bytes + entry.message.payload.count <= bytesMax else {
+        guard entries.count - head < countMax, bytes + entry.message.payload.count <= bytesMax
+        else {
             return false
         }
         entries.append(entry)

@@ -1,6 +1,8 @@
+import MQTT
 import Platform
 import Postgres
 import SharedModels
+import Synchronization
 import TestSupport
 import Testing
 
@@ -11,7 +13,7 @@ struct CommandLogTests {
     private static let log = Log(component: "test", minimum: .error)
 
     private func ended(
-        _ number: UInt64, in workspace: WorkspaceID = Desk.home, channel: String = "relay1"
+        _ number: UInt64, in workspace: WorkspaceID = Site.home, channel: String = "relay1"
     ) -> EndedCommand {
         let id = CommandID(high: 7, low: number)
         let trace = Trace(id: "t", clock: "c", arrivedNanoseconds: 1)
@@ -40,30 +42,30 @@ struct CommandLogTests {
 
     @Test("commands page by cursor without a gap or a repeat, each workspace its own")
     func pages() async throws {
-        let desk = try await Desk.start()
+        let site = try await Site.start()
         let mine = (0..<250 as Range<UInt64>).map { ended($0 * 2) }
-        let theirs = (0..<50 as Range<UInt64>).map { ended($0 * 2 + 1, in: Desk.elsewhere) }
-        _ = try await write((mine + theirs).shuffled(), to: desk.pool)
+        let theirs = (0..<50 as Range<UInt64>).map { ended($0 * 2 + 1, in: Site.elsewhere) }
+        _ = try await write((mine + theirs).shuffled(), to: site.pool)
         for limit in [1, 40, 100, 1000] {
             var cursor: CommandID?
             var seen: [CommandID] = []
             repeat {
-                let (page, next) = try await desk.service.commands(
-                    of: Desk.home, before: cursor, limit: limit)
+                let (page, next) = try await site.service.commands(
+                    of: Site.home, before: cursor, limit: limit)
                 #expect(page.count <= min(limit, DevicesService.Limits.commandsPageMax))
                 seen += page.map(\.id)
                 cursor = next
             } while cursor != nil
             #expect(seen == mine.map(\.record.command.id).reversed())
         }
-        await desk.stop()
+        await site.stop()
     }
 
     @Test("a command that this version cannot read makes no gap in the pages")
     func unreadable() async throws {
-        let desk = try await Desk.start()
-        _ = try await write((0..<10).map { ended($0) }, to: desk.pool)
-        try await desk.pool.execute(
+        let site = try await Site.start()
+        _ = try await write((0..<10).map { ended($0) }, to: site.pool)
+        try await site.pool.execute(
             """
             UPDATE devices.command SET operation = '{"type":"levitate"}'
             WHERE id = \(CommandID(high: 7, low: 5)) OR id = \(CommandID(high: 7, low: 7))
@@ -71,27 +73,28 @@ struct CommandLogTests {
         var cursor: CommandID?
         var seen: [UInt64] = []
         repeat {
-            let (page, next) = try await desk.service.commands(
-                of: Desk.home, before: cursor, limit: 2)
+            let (page, next) = try await site.service.commands(
+                of: Site.home, before: cursor, limit: 2)
             seen += page.map(\.id.low)
             cursor = next
         } while cursor != nil
         #expect(seen == [9, 8, 6, 4, 3, 2, 1, 0])
-        await desk.stop()
+        await site.stop()
     }
 
     @Test("a command is read by its own workspace alone")
     func otherWorkspace() async throws {
-        let desk = try await Desk.start()
-        _ = try await write([ended(1)], to: desk.pool)
+        let site = try await Site.start()
+        _ = try await write([ended(1)], to: site.pool)
         let id = CommandID(high: 7, low: 1)
-        #expect(try await desk.service.command(id, of: Desk.home).id == id)
+        #expect(try await site.service.command(id, of: Site.home).id == id)
         await #expect(throws: DevicesError.notFound("command")) {
-            _ = try await desk.service.command(id, of: Desk.elsewhere)
+            _ = try await site.service.command(id, of: Site.elsewhere)
         }
         #expect(
-            try await desk.service.commands(of: Desk.elsewhere, before: nil, limit: 10).page.isEmpty)
-        await desk.stop()
+            try await site.service.commands(of: Site.elsewhere, before: nil, limit: 10).page.isEmpty
+        )
+        await site.stop()
     }
 
     @Test("what the database refuses is dropped and counted, and all others are written")
@@ -132,20 +135,20 @@ struct CommandLogTests {
 
     @Test("a whole command goes out, comes back and is in the log with the control plane's times")
     func endToEnd() async throws {
-        let desk = try await Desk.start()
+        let site = try await Site.start()
         let board = BoardUID(value: 1)
-        let line = try (try await desk.pair()).line()
+        let line = try (try await site.pair()).line()
         var commands = await line.messages(.command).makeAsyncIterator()
         try await line.showUp(with: [board])
-        try await desk.until {
-            guard let device = await desk.device(board) else { return false }
-            return await desk.agent(device.agent)?.isOnline == true
+        try await site.until {
+            guard let device = await site.device(board) else { return false }
+            return await site.agent(device.agent)?.isOnline == true
         }
-        let device = try #require(await desk.device(board))
+        let device = try #require(await site.device(board))
         await #expect(throws: DevicesError.notFound("device")) {
-            _ = try await desk.send(to: device.id, in: Desk.elsewhere)
+            _ = try await site.send(to: device.id, in: Site.elsewhere)
         }
-        let id = try await desk.send(to: device.id)
+        let id = try await site.send(to: device.id)
         _ = await commands.next()
         var trace = Trace(id: "lie", clock: "lie", arrivedNanoseconds: .min)
         trace.agentClock = "agent\u{0}"
@@ -156,10 +159,10 @@ struct CommandLogTests {
                 command: id, status: .rejected, reason: "bad\u{0}",
                 detail: String(repeating: "x", count: 10_000), endedAtMilliseconds: .max,
                 trace: trace))
-        try await desk.until { desk.ended.withLock { !$0.isEmpty } }
+        try await site.until { site.ended.withLock { !$0.isEmpty } }
         await line.stop()
-        await desk.stop()
-        let logged = try await desk.service.command(id, of: Desk.home)
+        await site.stop()
+        let logged = try await site.service.command(id, of: Site.home)
         #expect(logged.status == .rejected)
         #expect(logged.reason == "bad")
         #expect(logged.detail.utf8.count == Outcome.detailBytesMax)

@@ -58,8 +58,9 @@ package struct DeviceDirectory: Sendable {
     package private(set) var agents: [AgentID: Agent] = [:]
     package private(set) var devices: [DeviceID: Device] = [:]
     package private(set) var stops: Set<StopTarget> = []
-    /// How often a stop was pressed, by which a release knows that it came too late.
-    package private(set) var pressCount = 0
+    /// The number of the last press of each stop, by which a release knows that it came too late.
+    package private(set) var presses: [StopTarget: Int] = [:]
+    private var pressCount = 0
     private var boards: [AgentID: [BoardUID: DeviceID]] = [:]
 
     package init() {}
@@ -75,7 +76,7 @@ package struct DeviceDirectory: Sendable {
     package mutating func removeDevice(_ id: DeviceID) {
         guard let device = devices.removeValue(forKey: id) else { return }
         boards[device.agent]?[device.board] = nil
-        stops.remove(.device(id))
+        setStop(.device(id), isStopped: false)
     }
 
     package mutating func update(_ agent: AgentID, _ change: (inout Agent) -> Void) {
@@ -88,8 +89,10 @@ package struct DeviceDirectory: Sendable {
         if isStopped {
             stops.insert(target)
             pressCount &+= 1
+            presses[target] = pressCount
         } else {
             stops.remove(target)
+            presses[target] = nil
         }
     }
 

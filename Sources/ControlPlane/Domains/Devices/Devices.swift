@@ -71,10 +71,11 @@ package struct Devices: Sendable {
         service = DevicesService(
             pool: pool, signer: signer, client: client, dispatcher: dispatcher, log: log,
             unixMilliseconds: unixMilliseconds, changed: reports.changed)
-        endpoints = DevicesRoutes(
-            service: service, broker: broker, serverPublicKey: signer.publicKey.description,
-            clock: clock
-        ).endpoints
+        endpoints =
+            DevicesRoutes(
+                service: service, broker: broker, serverPublicKey: signer.publicKey.description,
+                clock: clock
+            ).endpoints
         workers = [commandLog, CommandSweeper(service: service, log: log)] + service.workers
     }
 }

@@ -21,21 +21,21 @@ package final class DevicesService: Sendable {
         package static let commandLifetime = Duration.seconds(30 * 24 * 3600)
     }
 
-    private let store: DevicesStore
+    let store: DevicesStore
     private let commands: CommandStore
     private let signer: BrokerCredentialSigner
-    private let unixMilliseconds: @Sendable () -> Int64
+    let unixMilliseconds: @Sendable () -> Int64
     private let log: Log
     package let dispatcher: CommandDispatcher
     /// Called when an agent or a device changed, for whoever watches the workspace.
-    private let changed: @Sendable (WorkspaceID) -> Void
-    private let notices: BrokerNotices
+    let changed: @Sendable (WorkspaceID) -> Void
+    let notices: BrokerNotices
     private let manifests: ManifestKeeper
     private let inbox: AgentInbox
     /// Taken while a device changes in database and directory.
     private let devices = Turn()
     /// Taken while stops change in database and directory.
-    private let stops = Turn()
+    let stopTurn = Turn()
     /// To be run by the process.
     package var workers: [any Worker] { [notices, manifests] }
 
@@ -352,79 +352,6 @@ package final class DevicesService: Sendable {
     package func deleteOldCommands() async throws -> Int {
         let end = Timestamp(unixMilliseconds: unixMilliseconds()) + (.zero - Limits.commandLifetime)
         return try await commands.deleteEnded(before: end, limit: 10_000)
-    }
-
-    // E-stop.
-
-    /// Presses or releases the E-stop of a target. Pressing acts at once, in memory and at the
-    /// broker, and is written down after; releasing is written down first. Of a press and a
-    /// release at the same time, the press wins.
-    ///
-    /// Throws if it could not be written down. A press has acted then all the same, but would not
-    /// outlast a restart of the control plane; the agents stay stopped even then.
-    package func setStop(
-        _ target: StopTarget, in workspace: WorkspaceID, isStopped: Bool, by account: AccountID
-    ) async throws {
-        let service = self
-        // A task of its own: a caller that goes away must not leave it half done.
-        try await Task {
-            isStopped
-                ? try await service.press(target, in: workspace, by: account)
-                : try await service.release(target, in: workspace)
-        }.value
-    }
-
-    private func press(
-        _ target: StopTarget, in workspace: WorkspaceID, by account: AccountID
-    ) async throws {
-        let (now, notices) = (unixMilliseconds(), notices)
-        let sequences = await dispatcher.run { dispatcher -> [(AgentID, Int64)]? in
-            guard let agents = dispatcher.directory.agents(of: target, in: workspace) else {
-                return nil
-            }
-            defer { notices.publishStops(of: agents) }
-            return dispatcher.updateDirectory { directory in
-                directory.setStop(target, isStopped: true)
-                return directory.raiseStopSequences(of: agents, unixMilliseconds: now)
-            }
-        }
-        guard let sequences else { throw Self.notFound(target) }
-        changed(workspace)
-        try await stops.take {
-            try await store.insertStop(target, of: workspace, by: account, sequences: sequences)
-        }
-    }
-
-    private func release(_ target: StopTarget, in workspace: WorkspaceID) async throws {
-        let (now, notices) = (unixMilliseconds(), notices)
-        try await stops.take {
-            let plan = await dispatcher.run { dispatcher -> (presses: Int, [(AgentID, Int64)])? in
-                guard let agents = dispatcher.directory.agents(of: target, in: workspace) else {
-                    return nil
-                }
-                return dispatcher.updateDirectory { directory in
-                    (directory.pressCount,
-                     directory.raiseStopSequences(of: agents, unixMilliseconds: now))
-                }
-            }
-            guard let (presses, sequences) = plan else { throw Self.notFound(target) }
-            try await store.deleteStop(target, sequences: sequences)
-            await dispatcher.run { dispatcher in
-                // Who pressed meanwhile is about to write that down.
-                guard dispatcher.directory.pressCount == presses else { return }
-                dispatcher.updateDirectory { $0.setStop(target, isStopped: false) }
-                notices.publishStops(of: sequences.map(\.0))
-            }
-        }
-        changed(workspace)
-    }
-
-    private static func notFound(_ target: StopTarget) -> DevicesError {
-        switch target {
-        case .workspace: .notFound("workspace")
-        case .agent: .notFound("agent")
-        case .device: .notFound("device")
-        }
     }
 
     // Parts.

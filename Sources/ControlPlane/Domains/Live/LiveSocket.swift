@@ -11,8 +11,8 @@ internal import Synchronization
 /// Out: events as of the event stream, and `{"type":"error","id":…,"error":{"code","message"}}`.
 struct LiveSocket {
     /// Deeds of one viewer: so many at once, and so many a second in the long run.
-    static let burst = 20
-    static let perSecond = 10.0
+    static let burst = 40
+    static let perSecond = 20.0
 
     let service: LiveService
     let hub: Hub

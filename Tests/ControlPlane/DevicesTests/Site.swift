@@ -46,7 +46,7 @@ struct GuardedBroker {
 
 /// The domain as one process has it: on a database of its own and a real broker, with its
 /// workers running.
-final class Desk: Sendable {
+final class Site: Sendable {
     static let home = WorkspaceID(high: 1, low: 1)
     static let elsewhere = WorkspaceID(high: 1, low: 2)
     static let owner = AccountID(high: 4, low: 4)
@@ -89,7 +89,9 @@ final class Desk: Sendable {
         let (news, tell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.news = news
         let ids = IDGenerator(unixMilliseconds: { hands.now })
-        let reports = Mutex<(ended: (@Sendable (Outcome) -> Void)?, changed: (@Sendable () -> Void)?)>(
+        let reports = Mutex<
+            (ended: (@Sendable (Outcome) -> Void)?, changed: (@Sendable () -> Void)?)
+        >(
             (nil, nil))
         devices = Devices(
             pool: pool, client: client, signer: signer,
@@ -121,20 +123,20 @@ final class Desk: Sendable {
     }
 
     /// - Parameter isGuarded: with the plugin; else the broker believes everybody.
-    static func start(isGuarded: Bool = false, pool: PostgresPool? = nil) async throws -> Desk {
+    static func start(isGuarded: Bool = false, pool: PostgresPool? = nil) async throws -> Site {
         let signer = BrokerCredentialSigner(Ed25519.PrivateKey())
         let broker =
             isGuarded
             ? try await GuardedBroker.start(key: signer.publicKey) : try await TestBroker.start()
         let database: PostgresPool
         if let pool { database = pool } else { database = try await TestDatabase.make().pool }
-        return try await Desk(pool: database, broker: broker, signer: signer, hands: Hands())
+        return try await Site(pool: database, broker: broker, signer: signer, hands: Hands())
     }
 
     /// Another process on the same database and broker, after this one.
-    func restart(broker: TestBroker? = nil) async throws -> Desk {
+    func restart(broker: TestBroker? = nil) async throws -> Site {
         await stop()
-        return try await Desk(
+        return try await Site(
             pool: pool, broker: broker ?? self.broker, signer: signer, hands: hands)
     }
 
@@ -272,7 +274,8 @@ final class AgentLine: Sendable {
     }
 
     func publish(_ leaf: Topic.Leaf, _ value: some Encodable) async throws {
-        try await publish(leaf, Array(try JSONEncoder().encode(value)), isRetained: leaf != .outcome)
+        try await publish(
+            leaf, Array(try JSONEncoder().encode(value)), isRetained: leaf != .outcome)
     }
 
     /// Says that it is there, with boards ready for commands and these channels on each.
