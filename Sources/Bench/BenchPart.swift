@@ -10,11 +10,7 @@ struct BenchPart: Sendable {
     let shortfalls: [String]
     let run: @Sendable (_ report: (BenchRow) -> Void) async throws -> Void
 
-<<<<<<< HEAD
-    static let all: [BenchPart] = [rules, live, mqtt, postgres]
-=======
     static let all: [BenchPart] = [rules, live, http, postgres, mqtt]
->>>>>>> bench
 
     static let rules = BenchPart(
         name: "rules", title: "Rule matching",
@@ -93,19 +89,4 @@ struct BenchPart: Sendable {
             "Broker, client and peers share the machine's cores; two machines would add a network.",
             "TLS is not measured.",
         ], run: MQTTBench.run)
-
-    static let postgres = BenchPart(
-        name: "postgres", title: "Database library",
-        method: """
-            A PostgreSQL of the run's own on a unix socket, without fsync. *SELECT by key*: 100,000
-            rows of `pgbench`, 16 callers that each wait for their answer, over four shared pipelined
-            connections; beside it `pgbench -S -M prepared` with 16 connections and two threads.
-            *COPY* and *unnest* insert 200,000 rows of four columns with a primary key; the peers are
-            `psql \\copy` in text format and `psql` with 500 rows a statement. Two rounds in turn
-            with the peers; of each the best.
-            """,
-        shortfalls: [
-            "On a machine that is short of cores the peer's 16 server processes get more time than our four.",
-            "libpq before version 17 writes to the socket once a statement; newer ones are flushed together.",
-        ], run: PostgresBench.run)
 }
