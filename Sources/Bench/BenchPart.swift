@@ -36,7 +36,7 @@ struct BenchPart: Sendable {
             ones, as push frames with and without gzip. From a frame's bytes to live events: outer
             frame, gzip, result, messages, repeats, streaks. Best of 5 passes on one core, bytes in the
             cache. The peer is the Python client `piratetok-live-py` on the first 200 of the same
-            frames.
+            frames; it parses protobuf in pure Python.
             """,
         shortfalls: ["The frames are synthetic; recorded ones are checked by tests, not timed."],
         run: LiveBench.run)

@@ -50,17 +50,23 @@ extension DevicesService {
             guard let sequences = try await plan(toRelease: target, in: workspace, press: press)
             else { return }
             try await store.deleteStop(target, sequences: sequences)
+            let (agents, now) = (sequences.map(\.0), unixMilliseconds())
             await dispatcher.run { [notices] dispatcher in
                 // Who pressed meanwhile waits for the turn, to write that down.
                 guard dispatcher.directory.presses[target] == press else { return }
-                dispatcher.updateDirectory { $0.setStop(target, isStopped: false) }
-                notices.publishStops(of: sequences.map(\.0))
+                // Another number than the one that was kept: under that one the old state may
+                // have been said meanwhile, and an agent obeys each number once.
+                dispatcher.updateDirectory { directory in
+                    directory.setStop(target, isStopped: false)
+                    _ = directory.raiseStopSequences(of: agents, unixMilliseconds: now)
+                }
+                notices.publishStops(of: agents)
             }
         }
         changed(workspace)
     }
 
-    /// The numbers under which a release will be published; nil if it was pressed again.
+    /// The numbers below which a release will not be published; nil if it was pressed again.
     private func plan(
         toRelease target: StopTarget, in workspace: WorkspaceID, press: Int?
     ) async throws -> [(AgentID, Int64)]? {
