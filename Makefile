@@ -8,8 +8,9 @@ RELEASE := .build/release
 
 include Sources/Firmware/firmware.mk
 include Sources/ControlPlane/BrokerPlugin/broker.mk
+-include Tests/WebTests/web.mk
 
-.PHONY: help setup build release run test test-fast tidy format golden smoke bench ci clean
+.PHONY: help setup build release run test test-fast system-test tidy format golden smoke bench ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 18
@@ -32,10 +33,15 @@ test: build broker-plugin firmware ## everything, on real services and simulated
 	@$(MAKE) --no-print-directory firmware-test
 	@$(MAKE) --no-print-directory broker-test
 	swift test $(SWIFT_FLAGS) --skip-build
+	@$(MAKE) --no-print-directory system-test
+	@CUELIGHT_CONFIGURATION=debug $(MAKE) --no-print-directory web-test
 
 test-fast: ## the pure tests alone
 	swift test $(SWIFT_FLAGS) --filter \
 		'SharedModelsTests|PlatformTests|CryptoTests|RulesTests|LiveTests'
+
+system-test: build broker-plugin firmware ## real processes, killed and cut off (ONLY=name for one)
+	@CUELIGHT_CONFIGURATION=debug python3 Tests/SystemTests/run.py $(ONLY)
 
 tidy: setup ## format, layout and architecture checks
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -159,13 +159,13 @@ let wholes: [Target] = [
         name: "TestSupport",
         dependencies: ["CLinux", "Platform", "Postgres", "Schema", "MQTT", "SharedModels"],
         path: "Tests/Support", swiftSettings: strict),
+    tests("AppTests", at: "AppTests", uses: ["cuelight", "HTTP"]),
     tests("TidyTests", at: "TidyTests", uses: []),
-    tests("SystemTests", at: "SystemTests", uses: ["Platform", "SharedModels"]),
     executable(
         "cuelight-bench", at: "Bench",
         uses: [
             "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Rules", "Live",
-            "CLinux",
+            "CLinux", "TestSupport",
         ]),
 ]
 

@@ -189,3 +189,23 @@ def test_packets_before_a_connect_are_refused():
             pass
     broker.agent().ping()
     broker.close()
+
+
+def test_the_largest_payload_passes_and_a_larger_one_does_not():
+    broker = Broker(extra="max_packet_size 266240")
+    for version in (4, 5):
+        control, watcher = broker.control("control-1"), broker.control("control-2")
+        watcher.subscribe("cuelight/1/+/+/manifest", "cuelight/1/ws-0/barrier/state")
+        agent = broker.agent(version=version)
+        assert agent.publish(OWN + "manifest", b"x" * 262144) == 0
+        assert len(watcher.message()[1]) == 262144
+        code = agent.publish(OWN + "manifest", b"x" * 262145)
+        assert code == (149 if version == 5 else 0), code
+        agent.ping()
+        assert barrier(control, watcher) == []
+        try:
+            agent.publish(OWN + "manifest", b"x" * 270000)
+            raise AssertionError("answered")
+        except (Closed, ConnectionError):
+            pass
+    broker.close()

@@ -229,6 +229,23 @@ def test_a_reload_rotates_keys_and_ends_only_what_the_old_key_signed():
     broker.close()
 
 
+def test_stored_sessions_survive_a_restart_and_reloads():
+    broker = Broker()
+    for version in (4, 5):
+        agent = broker.agent(version=version, clean=False, session_expiry_s=3600)
+        agent.subscribe("cuelight/1/ws-1/agent-1/command")
+        agent.leave()
+        broker.stop()
+        broker.start()
+        broker.reload()
+        broker.reload()
+        assert broker.control().publish("cuelight/1/ws-1/agent-1/command", b"kept") == 0
+        agent = broker.agent(version=version, clean=False, session_expiry_s=3600)
+        assert agent.has_session and agent.message()[1] == b"kept"
+        agent.leave()
+    broker.close()
+
+
 def test_a_reload_with_a_broken_key_file_keeps_the_keys():
     broker = Broker()
     agent = broker.agent()

@@ -204,6 +204,19 @@ def test_a_revoked_agents_will_is_not_sent_at_once_or_later():
     broker.close()
 
 
+def test_a_revoked_control_process_will_is_not_sent():
+    broker = Broker()
+    control, watcher = broker.control("control-1"), broker.control("control-2")
+    watcher.subscribe("cuelight/1/#")
+    for number, by_itself in enumerate((False, True)):
+        name = f"control-x{number}"
+        other = broker.control(name, will=(OWN + "command", "forged", False))
+        broker.revoke("-", name, 1, other if by_itself else control)
+        other.await_end()
+    assert barrier(control, watcher) == []
+    broker.close()
+
+
 def test_an_estop_that_a_revoked_control_process_retained_is_still_delivered():
     for check, stays in (("true", []), ("false", [(OWN + "state", b"mine")])):
         broker = Broker(extra=f"check_retain_source {check}")

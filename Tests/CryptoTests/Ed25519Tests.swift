@@ -71,7 +71,8 @@ struct BrokerCredentialSignerTests {
     @Test("a password holds the payload and a signature that the public key verifies")
     func password() throws {
         let credential = BrokerCredential(
-            role: .agent, workspace: "w-1", client: "a-2", epoch: 3, expiresAtSeconds: 1_800_000_000)
+            role: .agent, workspace: "w-1", client: "a-2", epoch: 3, expiresAtSeconds: 1_800_000_000
+        )
         let password = try BrokerCredentialSigner(key).password(for: credential)
         let parts = password.split(separator: ".", omittingEmptySubsequences: false)
         #expect(parts.count == 3)

@@ -25,7 +25,8 @@ struct TokenSignerTests {
                 #expect(throws: TokenSigner.Problem.self) { try signer.payload(of: changed) }
             }
         }
-        for text in ["", "v1", "v1.", "v1..", "v1...", ".", token + ".", token + "=", "v2" + token] {
+        for text in ["", "v1", "v1.", "v1..", "v1...", ".", token + ".", token + "=", "v2" + token]
+        {
             #expect(throws: TokenSigner.Problem.self) { try signer.payload(of: text) }
         }
         #expect(throws: TokenSigner.Problem.malformed) {

@@ -104,9 +104,11 @@ struct GoldenLinkTests {
     @Test("a payload that is too long has no wire form")
     func tooLong() {
         let most = Frame.payloadMaxBytes
-        #expect(Frame(type: 1, sequence: 2, payload: [UInt8](repeating: 0, count: most)).wire != nil)
         #expect(
-            Frame(type: 1, sequence: 2, payload: [UInt8](repeating: 0, count: most + 1)).wire == nil)
+            Frame(type: 1, sequence: 2, payload: [UInt8](repeating: 0, count: most)).wire != nil)
+        #expect(
+            Frame(type: 1, sequence: 2, payload: [UInt8](repeating: 0, count: most + 1)).wire == nil
+        )
     }
 
     @Test("CRC-32 is the one of zlib")

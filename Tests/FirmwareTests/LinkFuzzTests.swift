@@ -21,7 +21,8 @@ struct LinkFuzzTests {
         var decoder = FrameDecoder()
         for _ in 0..<2000 {
             let bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in
-                Bool.random(using: &random) ? UInt8.random(in: 0...3, using: &random)
+                Bool.random(using: &random)
+                    ? UInt8.random(in: 0...3, using: &random)
                     : UInt8.random(in: 0...255, using: &random)
             }
             decoder.feed(bytes) { finding in
@@ -33,7 +34,8 @@ struct LinkFuzzTests {
         }
     }
 
-    @Test("any frame survives its way over the wire, and any payload can be read as a message",
+    @Test(
+        "any frame survives its way over the wire, and any payload can be read as a message",
         arguments: 1...10)
     func roundTrips(seed: Int) throws {
         var random = SplitMix(state: UInt64(seed) &* 77)

@@ -69,7 +69,8 @@ struct PostgresPrograms: Sendable {
     /// The folder of a cluster that was initialised and never started; made if there is none for
     /// this version, user and settings.
     func cluster() async throws -> String {
-        let version = folder.utf8.reduce(Self.settings.utf8.reduce(5381 as UInt64, Self.mix), Self.mix)
+        let version = folder.utf8.reduce(
+            Self.settings.utf8.reduce(5381 as UInt64, Self.mix), Self.mix)
         let base = "\(Self.parent)/cuelight-cluster-\(getuid())-\(String(version, radix: 36))"
         if try Self.isOurs(base) { return base + "/data" }
         let fresh = try TestProcess.makeFolder("initdb", under: Self.parent)

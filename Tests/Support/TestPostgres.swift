@@ -68,11 +68,17 @@ package final class TestPostgres: Sendable {
     /// Ends it as a power cut would.
     package func kill() { process.withLock { $0.kill() } }
 
-    /// Starts it again after `kill`.
+    /// Starts it again after `kill`. A backend of the killed one that is still busy holds its
+    /// shared memory, and the new one then gives up at once: so it is started more than once.
     package func restart() async throws {
         let programs = try PostgresPrograms.find()
-        let next = try Self.launch(programs, folder, settings)
-        process.withLock { $0 = next }
+        for limit in [Duration.seconds(2), .seconds(4), .seconds(8)] {
+            let next = try Self.launch(programs, folder, settings)
+            process.withLock { $0 = next }
+            do { return try await waitUntilReady(limit) } catch is Problem {}
+        }
+        let last = try Self.launch(programs, folder, settings)
+        process.withLock { $0 = last }
         try await waitUntilReady()
     }
 
@@ -86,12 +92,12 @@ package final class TestPostgres: Sendable {
     }
 
     /// Asks until it answers; the pool's own back-off is the pause between.
-    private func waitUntilReady() async throws {
+    private func waitUntilReady(_ limit: Duration = .seconds(20)) async throws {
         let pool = PostgresPool(
             try configuration(), loop: Self.loop, log: Log(component: "", minimum: .error))
         let start = ContinuousClock.now
         var reason = ""
-        while start.duration(to: .now) < .seconds(20) {
+        while start.duration(to: .now) < limit {
             do {
                 try await pool.execute("SELECT 1")
                 return

@@ -45,7 +45,7 @@ struct SourceTests {
     func swallowedIsExplained() {
         for file in Self.swift where !file.path.hasPrefix("Sources/Bench/") {
             let lines = file.lines
-            for (index, line) in lines.enumerated() where Self.code(line).contains("try?") {
+            for (index, line) in lines.enumerated() where Self.code(line).contains("try? ") {
                 let near = lines[max(0, index - 4)...index]
                 #expect(near.contains { $0.contains("//") }, "\(file.path):\(index + 1)")
             }

@@ -20,7 +20,8 @@ enum APIHooks {
                     session: access.session, role: access.role.rawValue)
             },
             authorise: { caller, permission, call in
-                guard let account = caller.account, let needed = WorkspaceRole(permission: permission)
+                guard let account = caller.account,
+                    let needed = WorkspaceRole(permission: permission)
                 else { return false }
                 let workspace: WorkspaceID = try call.id("workspace_id")
                 guard let role = try await accounts.role(of: account, in: workspace) else {
@@ -66,7 +67,8 @@ final class RequestLimits: Sendable {
         switch bucket.admit(key, atNanoseconds: time.monotonicNanoseconds()) {
         case .admitted: return .go
         case .refused(let after):
-            return .wait(seconds: max(1, Int((after.nanosecondsClamped + 999_999_999) / 1_000_000_000)))
+            return .wait(
+                seconds: max(1, Int((after.nanosecondsClamped + 999_999_999) / 1_000_000_000)))
         }
     }
 }

@@ -26,7 +26,8 @@ final class ConsoleStream: Sendable {
             let text = String(decoding: try JSONEncoder().encode(message), as: UTF8.self)
             hub.publish(ServerSentEvent(name: name, data: text), to: topic)
         } catch {
-            log.error("cannot write an event", ["type": .string(name), "error": .string("\(error)")])
+            log.error(
+                "cannot write an event", ["type": .string(name), "error": .string("\(error)")])
         }
     }
 

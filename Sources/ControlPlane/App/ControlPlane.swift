@@ -99,7 +99,7 @@ struct ControlPlane: Sendable {
             },
             shown: { cue, event in
                 console.show(
-                    "cue", CueJSON(id: cue.id, rule_id: cue.rule, event_id: event.id),
+                    "cue", CueJSON(id: cue.id, ruleID: cue.rule, eventID: event.id),
                     in: cue.workspace)
             })
     }
@@ -143,7 +143,11 @@ struct ControlPlane: Sendable {
 
     private struct CueJSON: Encodable {
         let id: CueID
-        let rule_id: RuleID
-        let event_id: LiveEventID
+        let ruleID: RuleID
+        let eventID: LiveEventID
+
+        private enum CodingKeys: String, CodingKey {
+            case id, ruleID = "rule_id", eventID = "event_id"
+        }
     }
 }

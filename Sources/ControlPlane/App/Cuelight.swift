@@ -1,22 +1,22 @@
-internal import Glibc
 internal import Platform
 
 /// The program `cuelight`: reads its first word and does it.
 @main
 struct Cuelight {
-    static func main() async {
-        var arguments = Array(CommandLine.arguments.dropFirst())
-        let word = arguments.isEmpty ? "help" : arguments.removeFirst()
-        do {
-            // Before any thread exists, so that all of them leave these signals alone.
-            let signals = try Signals.open()
-            exit(try await run(word, arguments, signals))
-        } catch let error as UsageError {
-            complain("cuelight: \(error.message)\nTry: cuelight help \(error.command)\n")
-            exit(64)
-        } catch {
-            complain("cuelight: \(error)\n")
-            exit(1)
+    static func main() {
+        MainProgram.run { signals in
+            var arguments = Array(CommandLine.arguments.dropFirst())
+            let word = arguments.isEmpty ? "help" : arguments.removeFirst()
+            do {
+                return try await run(word, arguments, signals)
+            } catch let error as UsageError {
+                Log.standardError(
+                    "cuelight: \(error.message)\nTry: cuelight help \(error.command)\n")
+                return 64
+            } catch {
+                Log.standardError("cuelight: \(error)\n")
+                return 1
+            }
         }
     }
 
@@ -42,10 +42,6 @@ struct Cuelight {
     private static func say(_ text: String) -> Int32 {
         print(text, terminator: "")
         return 0
-    }
-
-    private static func complain(_ text: String) {
-        _ = text.withCString { write(2, $0, strlen($0)) }
     }
 }
 

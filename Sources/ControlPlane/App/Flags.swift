@@ -10,7 +10,10 @@ struct Flags {
         let start: [(flag: String, key: String?, about: String)] = [
             ("config", nil, "FILE        read this configuration file"),
             ("data", "data.folder", "FOLDER      where everything is kept"),
-            ("listen", "http.listen", "ADDRESS     the API and the console, such as 127.0.0.1:8080"),
+            (
+                "listen", "http.listen",
+                "ADDRESS     the API and the console, such as 127.0.0.1:8080"
+            ),
             ("database", "database.url", "URL         a PostgreSQL of your own"),
             ("mqtt", "mqtt.url", "URL         a broker of your own"),
             ("mqtt-listen", "mqtt.listen", "ADDRESS     where the embedded broker takes agents"),

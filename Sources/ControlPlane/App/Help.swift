@@ -7,7 +7,8 @@ enum Help {
         if !flags.isEmpty { text += "\n" }
         for flag in flags {
             let name = "--\(flag.flag)"
-            text += "  \(name)\(String(repeating: " ", count: max(1, 18 - name.count)))\(flag.about)\n"
+            text +=
+                "  \(name)\(String(repeating: " ", count: max(1, 18 - name.count)))\(flag.about)\n"
         }
         return text
     }

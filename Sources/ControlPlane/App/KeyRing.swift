@@ -57,7 +57,7 @@ enum StartProblem: Error, CustomStringConvertible {
         switch self {
         case .badKey(let path): "\(path) does not hold a key; remove it to have a new one made"
         case .notReady(let part, let reason): "\(part) is not ready: \(reason)"
-        case .badURL(let key, let value): "\(key): \(value) is not an address"
+        case .badURL(let key, let value): "\(key): \(value) will not do"
         case .alreadyRunning(let folder): "another control plane runs in \(folder)"
         }
     }

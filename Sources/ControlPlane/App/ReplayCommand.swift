@@ -28,7 +28,9 @@ struct ReplayCommand {
 
     init(_ flags: Flags) throws {
         func needed(_ name: String) throws -> String {
-            guard let value = flags.values[name] ?? Environment.variables["CUELIGHT_\(name.uppercased())"]
+            guard
+                let value = flags.values[name]
+                    ?? Environment.variables["CUELIGHT_\(name.uppercased())"]
             else { throw UsageError(command: "replay", message: "replay needs --\(name)") }
             return value
         }
@@ -83,7 +85,10 @@ struct ReplayCommand {
     /// The workspace that the livestream belongs to.
     private func workspace(_ client: HTTPClient) async throws -> WorkspaceID {
         struct Answer: Decodable {
-            struct Livestream: Decodable { let workspace_id: WorkspaceID }
+            struct Livestream: Decodable {
+                let workspaceID: WorkspaceID
+                private enum CodingKeys: String, CodingKey { case workspaceID = "workspace_id" }
+            }
             let data: Livestream
         }
         let answer = try await client.get(
@@ -91,7 +96,7 @@ struct ReplayCommand {
         guard answer.status == 200 else {
             throw Problem.badAnswer(status: answer.status, body: answer.text)
         }
-        return try JSONDecoder().decode(Answer.self, from: Data(answer.body)).data.workspace_id
+        return try JSONDecoder().decode(Answer.self, from: Data(answer.body)).data.workspaceID
     }
 
     /// Sends one frame; answers how many events it made.

@@ -49,7 +49,8 @@ struct ServerWorker: Worker {
         try await plane.load()
         let requests = metrics.histograms(
             "cuelight_http_seconds", "Requests by endpoint.", labels: ["method", "path", "status"])
-        var configuration = HTTPConfiguration(addresses: [listenAddress])
+        var configuration = HTTPConfiguration(
+            listeners: [HTTPConfiguration.Listener(listenAddress, tls: try tlsContext())])
         configuration.logsAccess = settings.logLevel == .debug
         configuration.observe = { method, path, status, duration in
             requests.with(method, path, "\(status.rawValue)").observe(duration)
@@ -122,7 +123,8 @@ struct ServerWorker: Worker {
         if let brokerSocket { return .unix(path: brokerSocket) }
         let url = settings.brokerURL ?? ""
         if url.hasPrefix("unix:") { return .unix(path: String(url.dropFirst(5))) }
-        for (scheme, isTLS) in [("mqtt://", false), ("mqtts://", true)] where url.hasPrefix(scheme) {
+        for (scheme, isTLS) in [("mqtt://", false), ("mqtts://", true)] where url.hasPrefix(scheme)
+        {
             let parts = url.dropFirst(scheme.count).split(separator: ":")
             guard parts.count == 2, let port = UInt16(parts[1]) else { break }
             let host = String(parts[0])
@@ -142,6 +144,20 @@ struct ServerWorker: Worker {
         return BrokerAddress(
             host: settings.brokerPublicHost ?? host, port: port,
             isTLS: settings.brokerTLSCertificate != nil)
+    }
+
+    /// Nil without a certificate.
+    private func tlsContext() throws -> TLSContext? {
+        guard let certificate = settings.tlsCertificate else { return nil }
+        guard let key = settings.tlsKey else {
+            throw StartProblem.badURL(key: "http.tls_key", value: "(not set)")
+        }
+        let size = 1024 * 1024
+        return try TLSContext.server(
+            certificateChainPEM: String(
+                decoding: try SmallFile.read(certificate, sizeMax: size), as: UTF8.self),
+            privateKeyPEM: String(
+                decoding: try SmallFile.readSecret(key, sizeMax: size), as: UTF8.self))
     }
 
     private var listenAddress: ListenAddress {

@@ -37,13 +37,15 @@ struct Settings: Sendable {
             "url", "A server of your own; without it `cuelight up` runs one.")
         config.section("mqtt", "The broker that agents connect to.")
         brokerURL = config.optionalString(
-            "url", "A broker of your own (mqtt://host:port or unix:/path); "
+            "url",
+            "A broker of your own (mqtt://host:port or unix:/path); "
                 + "without it `cuelight up` runs one.")
         brokerListen = config.address(
             "listen", default: .ip("127.0.0.1", port: 1884),
             "Where the embedded broker takes agents.")
         brokerPublicHost = config.optionalString(
-            "public_host", "The name by which agents reach the broker; by default where it listens.")
+            "public_host", "The name by which agents reach the broker; by default where it listens."
+        )
         brokerTLSCertificate = config.optionalPath(
             "tls_certificate", "A certificate chain (PEM) for the agents' listener.")
         brokerTLSKey = config.optionalPath("tls_key", "The certificate's private key (PEM).")

@@ -58,7 +58,7 @@ static cue_revocation_t view(const entry_t *entry)
                               entry->epoch};
 }
 
-/* The slot that holds these names, or the free one where they belong. There is always a free one. */
+/* The slot that holds these names, or the free one where they belong; there always is one. */
 static entry_t **find(const cue_revocations_t *table, uint64_t hash, cue_text_t workspace,
                       cue_text_t agent)
 {

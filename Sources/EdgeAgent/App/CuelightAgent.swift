@@ -19,26 +19,26 @@ struct CuelightAgent {
         static let usage: Int32 = 64
     }
 
-    static func main() async {
-        var arguments = Array(CommandLine.arguments.dropFirst())
-        let word = arguments.isEmpty ? "help" : arguments.removeFirst()
-        do {
-            // Before any thread exists, so that all of them leave these signals alone.
-            let signals = try Signals.open()
-            exit(try await run(word, arguments, signals))
-        } catch let error as UsageError {
-            complain("\(error.message)\nTry: cuelight-agent help \(error.command)")
-            exit(ExitCode.usage)
-        } catch let problem as StateFolder.Problem {
-            complain("\(problem)")
-            if case .notPaired = problem { exit(ExitCode.notPaired) }
-            exit(ExitCode.failed)
-        } catch let problem as ControlClient.Problem {
-            complain("\(problem)")
-            exit(problem == .notRunning ? ExitCode.notRunning : ExitCode.failed)
-        } catch {
-            complain("\(error)")
-            exit(ExitCode.failed)
+    static func main() {
+        MainProgram.run { signals in
+            var arguments = Array(CommandLine.arguments.dropFirst())
+            let word = arguments.isEmpty ? "help" : arguments.removeFirst()
+            do {
+                return try await run(word, arguments, signals)
+            } catch let error as UsageError {
+                complain("\(error.message)\nTry: cuelight-agent help \(error.command)")
+                return ExitCode.usage
+            } catch let problem as StateFolder.Problem {
+                complain("\(problem)")
+                if case .notPaired = problem { return ExitCode.notPaired }
+                return ExitCode.failed
+            } catch let problem as ControlClient.Problem {
+                complain("\(problem)")
+                return problem == .notRunning ? ExitCode.notRunning : ExitCode.failed
+            } catch {
+                complain("\(error)")
+                return ExitCode.failed
+            }
         }
     }
 
@@ -80,6 +80,6 @@ struct CuelightAgent {
     }
 
     private static func complain(_ text: String) {
-        _ = "cuelight-agent: \(text)\n".withCString { write(2, $0, strlen($0)) }
+        Log.standardError("cuelight-agent: \(text)\n")
     }
 }

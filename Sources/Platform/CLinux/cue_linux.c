@@ -55,6 +55,11 @@ int cue_epoll_wait(int epoll, cue_epoll_event_t *events, int capacity, int64_t t
     if (capacity > EVENTS_MAX)
         capacity = EVENTS_MAX;
     int count = epoll_pwait2(epoll, raw, capacity, timeout_ns < 0 ? NULL : &wait, NULL);
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) {
+        // Kernels before 5.11 and some sandboxes: whole milliseconds, rounded up so as not to spin.
+        int64_t ms = timeout_ns < 0 ? -1 : timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+        count = epoll_wait(epoll, raw, capacity, ms > 86400000 ? 86400000 : (int)ms);
+    }
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < count; i++) {
@@ -158,11 +163,14 @@ const void *cue_thread_tag(void) {
 typedef struct {
     void (*body)(void *);
     void *context;
+    char name[16];
 } thread_start_t;
 
 static void *thread_main(void *argument) {
     thread_start_t start = *(thread_start_t *)argument;
     free(argument);
+    // By the thread itself: seen from outside it may be gone already.
+    pthread_setname_np(pthread_self(), start.name);
     start.body(start.context);
     return NULL;
 }
@@ -173,16 +181,14 @@ int cue_thread_start(const char *name, void (*body)(void *), void *context) {
         return -ENOMEM;
     start->body = body;
     start->context = context;
+    snprintf(start->name, sizeof start->name, "%s", name);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_t thread;
     int error = pthread_create(&thread, &attributes, thread_main, start);
     pthread_attr_destroy(&attributes);
-    if (error != 0) {
+    if (error != 0)
         free(start);
-        return -error;
-    }
-    pthread_setname_np(thread, name);
-    return 0;
+    return -error;
 }

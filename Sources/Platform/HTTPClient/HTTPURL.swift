@@ -9,7 +9,8 @@ package struct HTTPURL: Sendable, Hashable, CustomStringConvertible {
 
     /// nil for anything else, and for text with spaces, control characters or a fragment.
     package init?(_ text: String) {
-        guard text.utf8.count <= 8192, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x23 })
+        guard text.utf8.count <= 8192,
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x23 })
         else { return nil }
         let lowered = text.prefix(8).lowercased()
         let rest: Substring

@@ -19,7 +19,9 @@ struct ResolvedAddress: @unchecked Sendable {
 
     /// Begins to connect a new non-blocking socket. Returns it, or −errno.
     func connect() -> Int32 {
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let kind =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(Int32(storage.ss_family), kind, 0)
         guard descriptor >= 0 else { return -errno }
         let status = withUnsafePointer(to: storage) {

@@ -97,15 +97,18 @@ package final class MQTTClient: Worker, @unchecked Sendable {
     /// Hands a message over without waiting. Any thread; on the loop it goes to the socket at
     /// once. `completion` runs on the loop: when the broker has it (QoS 1: PUBACK; QoS 0:
     /// written), or with why not.
-    /// - Parameter deadlineNanoseconds: monotonic; past it a message still waiting is given up.
+    /// - Parameters:
+    ///   - deadlineNanoseconds: monotonic; past it a message still waiting is given up.
+    ///   - isUrgent: goes ahead of all that wait, and has room of its own in the queue.
     package func publish(
-        _ message: MQTTMessage, deadlineNanoseconds: Int64 = .max, completion: Completion? = nil
+        _ message: MQTTMessage, deadlineNanoseconds: Int64 = .max, isUrgent: Bool = false,
+        completion: Completion? = nil
     ) {
         onLoop { client in
             client.enqueue(
                 .init(
                     message: message, deadlineNanoseconds: deadlineNanoseconds,
-                    completion: completion))
+                    completion: completion), isUrgent: isUrgent)
         }
     }
 
@@ -287,12 +290,12 @@ extension MQTTClient {
 
 // Messages.
 extension MQTTClient {
-    private func enqueue(_ entry: OutgoingQueue.Entry) {
+    private func enqueue(_ entry: OutgoingQueue.Entry, isUrgent: Bool) {
         guard !isStopping else {
             entry.completion?(.failure(.stopped))
             return
         }
-        guard queue.append(entry) else {
+        guard queue.append(entry, isUrgent: isUrgent) else {
             entry.completion?(.failure(.queueFull))
             return
         }

@@ -4,7 +4,8 @@ internal import Synchronization
 
 /// A program run as a child. It gets no descriptors but its three standard ones, a process
 /// group of its own, and is killed by the kernel when the loop's thread, and so this process,
-/// ends. It is also killed when the last reference to this value goes.
+/// ends. It is also killed when the last reference to this value goes. What it leaves behind in
+/// its group is killed when it ends.
 package final class ChildProcess: Sendable {
     /// What to run.
     package struct Program: Sendable {
@@ -202,8 +203,9 @@ final class ChildLife: @unchecked Sendable {
         var code: Int32 = 0
         var bySignal: Int32 = 0
         // Reaped under the lock: afterwards the number may be another process's, and no signal
-        // must be sent to it.
+        // must be sent to it. Until then its group is surely its own.
         let exit = state.withLock { state -> ChildProcess.Exit? in
+            _ = Glibc.kill(-pid, SIGKILL)
             let status = cue_reap(pid, &code, &bySignal)
             guard status != 0 else { return nil }
             state.isReaped = true

@@ -1,6 +1,3 @@
-internal import Glibc
-internal import Synchronization
-
 /// Structured logs: one JSON object a line, with time, level, component, message and fields.
 /// A `Log` is a value that carries the fields of its surroundings (`with`).
 package struct Log: Sendable {
@@ -27,6 +24,9 @@ package struct Log: Sendable {
 
     /// Where lines go. Called from any thread, with whole lines, newline included.
     package typealias Sink = @Sendable (String) -> Void
+
+    /// Bytes of a message or field; longer ones are cut.
+    package static let textSizeMax = 4096
 
     package let component: String
     private let minimum: Level
@@ -91,18 +91,17 @@ package struct Log: Sendable {
         write(.error, message, more)
     }
 
-    /// Writes whole lines to descriptor 2.
-    package static let standardError: Sink = { line in
-        var line = line
-        line.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                let written = Glibc.write(2, rest.baseAddress, rest.count)
-                if written < 0 && errno != EINTR && errno != EAGAIN { return }
-                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(max(0, written)))
-            }
-        }
-    }
+    /// Writes whole lines to descriptor 2, and drops them when its reader hangs (`LogWriter`).
+    package static let standardError: Sink = {
+        let writer = LogWriter(descriptor: 2)
+        return { writer.write($0) }
+    }()
+
+    /// A log of one request: `request_id` is what its answer shows to the client.
+    package func with(requestID: String) -> Log { with("request_id", .string(requestID)) }
+
+    /// A log of one cue: `trace_id` is `Trace.id`, the same on the control plane and the agent.
+    package func with(traceID: String) -> Log { with("trace_id", .string(traceID)) }
 
     private func write(
         _ level: Level, _ message: () -> String, _ more: KeyValuePairs<String, Value>
@@ -111,11 +110,18 @@ package struct Log: Sendable {
         var line = "{\"time_ms\":\(unixMilliseconds()),\"level\":\"\(level)\",\"component\":"
         JSONText.append(component, to: &line)
         line += ",\"message\":"
-        JSONText.append(message(), to: &line)
+        JSONText.append(Self.cut(message()), to: &line)
         for (name, value) in fields { Self.append(name, value, to: &line) }
         for (name, value) in more { Self.append(name, value, to: &line) }
         line += "}\n"
         sink(line)
+    }
+
+    /// What strangers send into a log must not fill the disk.
+    private static func cut(_ text: String) -> String {
+        guard text.utf8.count > textSizeMax else { return text }
+        // Whole characters are kept: decoding mends the one that the cut went through.
+        return String(decoding: text.utf8.prefix(textSizeMax), as: UTF8.self) + "…"
     }
 
     private static func append(_ name: String, _ value: Value, to line: inout String) {
@@ -123,7 +129,7 @@ package struct Log: Sendable {
         JSONText.append(name, to: &line)
         line += ":"
         switch value {
-        case .string(let text): JSONText.append(text, to: &line)
+        case .string(let text): JSONText.append(cut(text), to: &line)
         case .int(let number): line += String(number)
         case .double(let number): line += number.isFinite ? String(number) : "null"
         case .bool(let flag): line += flag ? "true" : "false"
@@ -137,25 +143,4 @@ extension Log.Value: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     package init(stringLiteral value: String) { self = .string(value) }
     package init(integerLiteral value: Int64) { self = .int(value) }
     package init(booleanLiteral value: Bool) { self = .bool(value) }
-}
-
-/// Writes text as a JSON string (RFC 8259 §7).
-package enum JSONText {
-    package static func append(_ text: String, to line: inout String) {
-        line += "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": line += "\\\""
-            case "\\": line += "\\\\"
-            case "\n": line += "\\n"
-            case "\r": line += "\\r"
-            case "\t": line += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                let digits = String(scalar.value, radix: 16)
-                line += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: line.unicodeScalars.append(scalar)
-            }
-        }
-        line += "\""
-    }
 }

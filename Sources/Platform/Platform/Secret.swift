@@ -1,5 +1,6 @@
-/// Bytes that no log shows: a key, a password.
-package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
+/// Bytes that no log shows: a key, a password. It cannot be compared with `==`, which takes longer
+/// the more is right.
+package struct Secret: Sendable, CustomStringConvertible, CustomReflectable {
     /// Bytes; more are refused when it is read from a file.
     package static let sizeMax = 65536
 
@@ -7,7 +8,8 @@ package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomReflec
 
     package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// Without the line end that editors leave.
+    /// Without the line end that editors leave: a file holds a secret as text, binary ones in
+    /// hexadecimal or base64.
     package init(trimming bytes: [UInt8]) {
         var kept = bytes[...]
         if kept.last == UInt8(ascii: "\n") { kept.removeLast() }

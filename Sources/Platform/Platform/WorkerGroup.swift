@@ -78,7 +78,9 @@ package struct WorkerGroup: Sendable {
         }
         var stop = Stop(running: Set(workers.indices))
         var iterator = events.makeAsyncIterator()
-        while !stop.hasBegun, let event = await iterator.next(isolation: #isolation) { stop.note(event) }
+        while !stop.hasBegun, let event = await iterator.next(isolation: #isolation) {
+            stop.note(event)
+        }
         let end = clock.now.advanced(by: deadline)
         for index in workers.indices.reversed() where stop.running.contains(index) {
             log.debug("stopping", ["worker": .string(workers[index].name)])
@@ -106,7 +108,9 @@ package struct WorkerGroup: Sendable {
             continuation.yield(.timeUp(timer: number))
         }
         defer { timer.cancel() }
-        while !stop.running.isDisjoint(with: indices), let event = await iterator.next(isolation: #isolation) {
+        while !stop.running.isDisjoint(with: indices),
+            let event = await iterator.next(isolation: #isolation)
+        {
             stop.note(event)
             if case .timeUp(number) = event { return }
         }

@@ -9,7 +9,9 @@ package struct BoardUID: Hashable, Sendable {
 
     /// Reads exactly 16 hex digits; nil otherwise.
     package init?(_ text: some StringProtocol) {
-        guard text.utf8.count == 16, text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") }),
+        // `UInt64` also reads a sign: "+1", and even "-0".
+        guard text.utf8.count == 16,
+            text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
             let value = UInt64(text, radix: 16)
         else { return nil }
         self.value = value

@@ -1,6 +1,8 @@
 extension Channel {
     /// Why the channel cannot do `operation`, as a sentence for people; nil if it can.
     package func refusal(of operation: Operation) -> String? {
+        // First of all: the sums below need numbers within their ranges.
+        if let problem = operation.problem { return problem }
         switch (kind, operation) {
         case (.button, _): return "\(name) is an input"
         case (_, .off), (.relay, .set), (.relay, .pulse), (.motor, .drive), (.buzzer, .tone): break
@@ -16,6 +18,17 @@ extension Channel {
             }
         default: return "a \(kind.rawValue) cannot do \"\(operation.type)\""
         }
-        return operation.problem
+        return nil
+    }
+}
+
+extension Channel {
+    /// What becomes of a command whose end is unknown. A channel that may repeat still does not
+    /// repeat what is over by itself: a pulse that was done and is done again is two pulses.
+    package func delivery(of operation: Operation) -> Delivery {
+        switch operation {
+        case .pulse, .tone: .atMostOnce
+        case .set, .target, .drive, .fill, .off: delivery
+        }
     }
 }

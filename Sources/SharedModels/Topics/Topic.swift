@@ -34,7 +34,7 @@ package struct Topic: Hashable, Sendable {
         self.leaf = leaf
     }
 
-    /// Reads a full topic; nil if it is not one of ours.
+    /// Reads a full topic; nil if it is not one of ours, letter by letter as `name` writes it.
     package init?(_ name: String) {
         let levels = name.split(separator: "/", omittingEmptySubsequences: false)
         guard levels.count == 5, levels[0] == "cuelight", levels[1] == "1",
@@ -42,6 +42,8 @@ package struct Topic: Hashable, Sendable {
             let leaf = Leaf(rawValue: String(levels[4]))
         else { return nil }
         self.init(workspace: workspace, agent: agent, leaf: leaf)
+        // Identifiers also read capitals; for the broker that is another topic.
+        guard self.name.utf8.elementsEqual(name.utf8) else { return nil }
     }
 
     /// The full topic.

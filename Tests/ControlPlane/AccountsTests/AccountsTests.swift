@@ -76,7 +76,9 @@ struct AccountsTests {
 
     @Test(
         "what cannot be an e-mail address is refused",
-        arguments: ["", "a", "@b.c", "a@", "a@b", "a@.b", "a@b.", "a b@c.d", "a@b@c.d", "a\u{0}@b.c"])
+        arguments: [
+            "", "a", "@b.c", "a@", "a@b", "a@.b", "a@b.", "a b@c.d", "a@b@c.d", "a\u{0}@b.c",
+        ])
     func badAddresses(text: String) {
         #expect(AccountNames.email(text) == nil)
     }
@@ -120,7 +122,8 @@ struct AccountsTests {
     func unknownAddress() async throws {
         let desk = try await Desk()
         await #expect(throws: AccountsError.wrongLogin) {
-            _ = try await desk.service.logIn(email: "nobody@example.org", password: "whatever it is")
+            _ = try await desk.service.logIn(
+                email: "nobody@example.org", password: "whatever it is")
         }
     }
 }

@@ -197,10 +197,14 @@ struct CommandDispatcherTests {
         }
         await desk.run { $0.cancel(in: workspace, messageIDs: ["m2"], viewerIDs: ["v1"]) }
         let payload = try #require(
-            desk.record.contents.withLock { $0.published.last { $0.topic.leaf == .cancel }?.payload })
+            desk.record.contents.withLock {
+                $0.published.last { $0.topic.leaf == .cancel }?.payload
+            })
         let cancellation = try JSONDecoder().decode(Cancellation.self, from: Data(payload))
         #expect(Set(cancellation.commands) == Set(sent))
-        await desk.run { $0.cancel(in: WorkspaceID(high: 8, low: 8), messageIDs: ["m1"], viewerIDs: []) }
+        await desk.run {
+            $0.cancel(in: WorkspaceID(high: 8, low: 8), messageIDs: ["m1"], viewerIDs: [])
+        }
         #expect(desk.record.published.filter { $0.leaf == .cancel }.count == 1)
     }
 }

@@ -7,7 +7,8 @@ import Testing
 /// The link on a wire that damages, loses, repeats and babbles.
 @Suite("Link faults")
 struct LinkFaultTests {
-    @Test("with a tenth of all frames damaged, each command is still executed exactly once",
+    @Test(
+        "with a tenth of all frames damaged, each command is still executed exactly once",
         arguments: 1...12)
     func damaged(seed: Int) {
         let bench = Bench(seed: seed)

@@ -156,7 +156,7 @@ final class Bench {
                         uid: identity.uid, manifest: identity.manifest, isStopped: false,
                         isReleased: true)
                 }
-                session?.connect(identity.manifest, identity.hello.state)
+                session?.connect(identity.manifest, link.state)
             case .learned(let crc, let bytes): manifests[crc] = bytes
             case .ended(let id, let result):
                 ended += session?.finish(id, result, at: now) ?? []

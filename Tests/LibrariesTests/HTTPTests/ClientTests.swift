@@ -19,13 +19,16 @@ private let endpoints: [Endpoint] = [
     },
     Endpoint(
         .post, "/echo", "Echoes.", tag: "test", access: .open, rate: .write,
-        body: .json(.freeObject(maxValues: 100_000), limit: 4_000_000), answer: .content(type: "application/json")
+        body: .json(.freeObject(maxValues: 100_000), limit: 4_000_000),
+        answer: .content(type: "application/json")
     ) { call in .bytes(call.bodyBytes, type: "application/json", status: .created) },
 ]
 
 @Suite("HTTP client")
 struct ClientTests {
-    private static let loop = try! EventLoop.start(name: "client")
+    private static let loop: EventLoop = {
+        do { return try EventLoop.start(name: "client") } catch { fatalError("\(error)") }
+    }()
 
     @Test("plain text, chunks, large bodies, statuses")
     func plain() async throws {

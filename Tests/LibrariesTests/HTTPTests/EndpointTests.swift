@@ -72,7 +72,8 @@ struct RouterTests {
 @Suite("Schema")
 struct SchemaTests {
     private let schema = Schema.object([
-        .required("name", .string(1...5)), .optional("tags", .array(of: .choice(["a", "b"]), 0...2)),
+        .required("name", .string(1...5)),
+        .optional("tags", .array(of: .choice(["a", "b"]), 0...2)),
         .optional("size", .nullable(.integer(0...10))), .optional("ratio", .number(0...1)),
         .optional("owner", .uuid), .optional("flag", .boolean),
         .optional(
@@ -111,7 +112,8 @@ struct SchemaTests {
         #expect(
             try problems(#"{"name":"a","tags":["c",1]}"#)
                 == ["tags[0]: must be one of a, b", "tags[1]: must be text"])
-        #expect(try problems(#"{"name":"a","tags":["a","a","a"]}"#) == ["tags: must have 0 to 2 items"])
+        #expect(
+            try problems(#"{"name":"a","tags":["a","a","a"]}"#) == ["tags: must have 0 to 2 items"])
         #expect(try problems(#"{"name":"a","size":11}"#) == ["size: must be 0 to 10"])
         #expect(try problems(#"{"name":"a","size":1.5}"#) == ["size: must be a whole number"])
         #expect(try problems(#"{"name":"a","ratio":1.01}"#) == ["ratio: must be 0.0 to 1.0"])
@@ -123,27 +125,40 @@ struct SchemaTests {
         #expect(
             try problems(#"{"name":"a","action":{"type":"stop","ms":1}}"#)
                 == ["action.ms: is not known"])
-        #expect(try problems(#"{"name":"a","action":{"type":"pulse"}}"#) == ["action.ms: is missing"])
-        #expect(try problems(#"{"name":"a","notes":{"x":"long"}}"#) == ["notes.x: must have 0 to 3 characters"])
-        #expect(try problems(#"{"name":"a","extra":{"a":[1,2,3]}}"#) == ["extra: must have at most 4 values in all"])
+        #expect(
+            try problems(#"{"name":"a","action":{"type":"pulse"}}"#) == ["action.ms: is missing"])
+        #expect(
+            try problems(#"{"name":"a","notes":{"x":"long"}}"#) == [
+                "notes.x: must have 0 to 3 characters"
+            ])
+        #expect(
+            try problems(#"{"name":"a","extra":{"a":[1,2,3]}}"#) == [
+                "extra: must have at most 4 values in all"
+            ])
         let many = (0..<100).map { #""f\#($0)":1"# }.joined(separator: ",")
         #expect(try problems("{\"name\":\"a\",\(many)}").count == 20)
     }
 
-    @Test("JSON is read strictly", arguments: [
-        "", " ", "{", "[1,]", "{\"a\":1,}", "{a:1}", "'a'", "01", "1.", ".5", "+1", "1e", "-", "NaN",
-        "nul", "truex", "[1] 2", "\"\u{1}\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"",
-        "\"\\ud800\\u0041\"", "\"\\u0000\"", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "1e999",
-        String(repeating: "[", count: 33) + String(repeating: "]", count: 33), "\"a",
-        String(repeating: "[", count: 1_000_000), "\u{FEFF}{}",
-    ])
+    @Test(
+        "JSON is read strictly",
+        arguments: [
+            "", " ", "{", "[1,]", "{\"a\":1,}", "{a:1}", "'a'", "01", "1.", ".5", "+1", "1e", "-",
+            "NaN",
+            "nul", "truex", "[1] 2", "\"\u{1}\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"",
+            "\"\\udc00\"",
+            "\"\\ud800\\u0041\"", "\"\\u0000\"", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}",
+            "1e999",
+            String(repeating: "[", count: 33) + String(repeating: "]", count: 33), "\"a",
+            String(repeating: "[", count: 1_000_000), "\u{FEFF}{}",
+        ])
     func malformed(text: String) {
         #expect(throws: JSONParser.Failure.self) { try JSONParser.parse(Array(text.utf8)) }
     }
 
     @Test("JSON is read rightly")
     func wellFormed() throws {
-        let text = #" {"a" : [ 1, -2.5e1, 9223372036854775808, "\u00fc\n\ud83d\ude00", null, true ]} "#
+        let text =
+            #" {"a" : [ 1, -2.5e1, 9223372036854775808, "\u00fc\n\ud83d\ude00", null, true ]} "#
         let value = try JSONParser.parse(Array(text.utf8))
         #expect(
             value["a"]
@@ -187,7 +202,9 @@ struct EndpointTests {
             answers.withLock { $0[key] = .some(answer) }
         }
 
-        func abandon(_ key: IdempotencyKey) async { _ = answers.withLock { $0.removeValue(forKey: key) } }
+        func abandon(_ key: IdempotencyKey) async {
+            _ = answers.withLock { $0.removeValue(forKey: key) }
+        }
     }
 
     private let count = Counter()
@@ -201,7 +218,8 @@ struct EndpointTests {
         let count = count
         let endpoints: [Endpoint] = [
             Endpoint(
-                .post, "/w/{w:uuid}/things", "Makes.", tag: "t", access: .permission("things.write"),
+                .post, "/w/{w:uuid}/things", "Makes.", tag: "t",
+                access: .permission("things.write"),
                 rate: .write, body: .json(.object([.required("name", .string(1...9))])),
                 answer: .item(.text), status: .created, isIdempotent: true
             ) { call in
@@ -227,7 +245,9 @@ struct EndpointTests {
                 caller.subject == "ann" && permission == "things.write"
                     && call.path("w").hasSuffix("1")
             },
-            limit: { rate, key in key == "busy" || rate == .failedLogin && key == "6.6.6.6" ? .wait(seconds: 9) : .go },
+            limit: { rate, key in
+                key == "busy" || rate == .failedLogin && key == "6.6.6.6" ? .wait(seconds: 9) : .go
+            },
             idempotency: store)
         return Application(endpoints: endpoints, hooks: hooks, log: .quiet)
     }
@@ -241,7 +261,9 @@ struct EndpointTests {
         if let key { headers.append(("Idempotency-Key", key)) }
         if body != nil { headers.append(("content-type", "application/json; charset=utf-8")) }
         let request = try #require(
-            Request(method, path, headers: headers, body: Array((body ?? "").utf8), peer: peer, id: "r1"))
+            Request(
+                method, path, headers: headers, body: Array((body ?? "").utf8), peer: peer, id: "r1"
+            ))
         let response = await application.respond(to: request)
         return (
             response.status.rawValue,
@@ -260,22 +282,28 @@ struct EndpointTests {
         #expect(none.response.header("WWW-Authenticate") == "Bearer")
         #expect(try await ask(application, .post, path, token: "bob", body: body).status == 403)
         let elsewhere = "/w/01890000-0000-7000-8000-000000000002/things"
-        #expect(try await ask(application, .post, elsewhere, token: "ann", body: body).status == 403)
+        #expect(
+            try await ask(application, .post, elsewhere, token: "ann", body: body).status == 403)
         #expect(try await ask(application, .post, path, token: "ann", body: body).status == 201)
         let busy = try await ask(application, .get, "/list", token: "busy")
         #expect(busy.status == 429 && busy.response.header("Retry-After") == "9")
         #expect(try await ask(application, .get, "/list", token: "bad").status == 401)
-        #expect(try await ask(application, .get, "/list", token: "bad", peer: "6.6.6.6").status == 429)
+        #expect(
+            try await ask(application, .get, "/list", token: "bad", peer: "6.6.6.6").status == 429)
     }
 
     @Test("pages have their envelope, queries are checked")
     func pages() async throws {
         let application = application()
         let page = try await ask(application, .get, "/list?sort=new&limit=3", token: "ann")
-        #expect(page.text == #"{"data":[3,7],"next_cursor":"new","has_more":true,"request_id":"r1"}"#)
+        #expect(
+            page.text == #"{"data":[3,7],"next_cursor":"new","has_more":true,"request_id":"r1"}"#)
         let last = try await ask(application, .get, "/list", token: "ann")
-        #expect(last.text == #"{"data":[25,7],"next_cursor":null,"has_more":false,"request_id":"r1"}"#)
-        for query in ["limit=0", "limit=101", "limit=x", "limit=1&limit=2", "sort=up", "a=1", "limit="] {
+        #expect(
+            last.text == #"{"data":[25,7],"next_cursor":null,"has_more":false,"request_id":"r1"}"#)
+        for query in [
+            "limit=0", "limit=101", "limit=x", "limit=1&limit=2", "sort=up", "a=1", "limit=",
+        ] {
             let answer = try await ask(application, .get, "/list?\(query)", token: "ann")
             #expect(answer.status == 422, "\(query)")
         }
@@ -288,32 +316,39 @@ struct EndpointTests {
         #expect(missing.status == 404)
         #expect(
             missing.text
-                == #"{"error":{"code":"not_found","message":"There is nothing here.","fields":[]},"request_id":"r1"}"#)
+                == #"{"error":{"code":"not_found","message":"There is nothing here.","fields":[]},"request_id":"r1"}"#
+        )
         let method = try await ask(application, .delete, "/list")
         #expect(method.status == 405 && method.response.header("Allow") == "GET")
         #expect(try await ask(application, .options, "/list").response.header("Allow") == "GET")
         let json = try await ask(application, .post, path, token: "ann", body: "{")
         #expect(json.status == 400 && json.text.contains(#""code":"malformed_json""#))
         let request = try #require(
-            Request(.post, path, headers: [("Authorization", "Bearer ann")], body: Array("{}".utf8)))
+            Request(.post, path, headers: [("Authorization", "Bearer ann")], body: Array("{}".utf8))
+        )
         #expect(await application.respond(to: request).status == .unsupportedMediaType)
     }
 
     @Test("a repeat with the same key gets the same answer; a failure gives the key back")
     func idempotency() async throws {
         let application = application()
-        let first = try await ask(application, .post, path, token: "ann", body: #"{"name":"x"}"#, key: "k1")
-        let again = try await ask(application, .post, path, token: "ann", body: #"{"name":"x"}"#, key: "k1")
+        let first = try await ask(
+            application, .post, path, token: "ann", body: #"{"name":"x"}"#, key: "k1")
+        let again = try await ask(
+            application, .post, path, token: "ann", body: #"{"name":"x"}"#, key: "k1")
         #expect(first.status == 201 && again.status == 201)
         #expect(first.text == again.text)
         #expect(again.response.header("Idempotency-Replayed") == "true")
-        let other = try await ask(application, .post, path, token: "ann", body: #"{"name":"y"}"#, key: "k1")
+        let other = try await ask(
+            application, .post, path, token: "ann", body: #"{"name":"y"}"#, key: "k1")
         #expect(other.status == 422 && other.text.contains("key_reused"))
         for _ in 0..<2 {
-            let failed = try await ask(application, .post, path, token: "ann", body: #"{"name":"boom"}"#, key: "k2")
+            let failed = try await ask(
+                application, .post, path, token: "ann", body: #"{"name":"boom"}"#, key: "k2")
             #expect(failed.status == 503 && failed.response.header("Idempotency-Replayed") == nil)
         }
-        let bad = try await ask(application, .post, path, token: "ann", body: #"{"name":"x"}"#, key: "a b")
+        let bad = try await ask(
+            application, .post, path, token: "ann", body: #"{"name":"x"}"#, key: "a b")
         #expect(bad.status == 400)
     }
 
@@ -332,7 +367,9 @@ struct EndpointTests {
             let seconds = Int64.random(in: 0...253_402_300_799, using: &generator)
             #expect(HTTPDate.unixSeconds(HTTPDate.text(unixSeconds: seconds)) == seconds)
         }
-        for bad in ["", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 06 Foo 1994 08:49:37 GMT", "a b c d e GMT"] {
+        for bad in [
+            "", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 06 Foo 1994 08:49:37 GMT", "a b c d e GMT",
+        ] {
             #expect(HTTPDate.unixSeconds(bad) == nil)
         }
     }

@@ -64,7 +64,8 @@ struct FileTests {
                     #expect(part.body == Array(bytes[expected]), "\(range)")
                     #expect(
                         part.head.contains(
-                            "Content-Range: bytes \(expected.lowerBound)-\(expected.upperBound - 1)/1000000\r\n"))
+                            "Content-Range: bytes \(expected.lowerBound)-\(expected.upperBound - 1)/1000000\r\n"
+                        ))
                 }
                 for range in ["1000000-", "-0"] {
                     let none = try await get(
@@ -98,7 +99,8 @@ struct FileTests {
         }
     }
 
-    @Test("nothing outside the folder can be had, nor anything that is not a regular file",
+    @Test(
+        "nothing outside the folder can be had, nor anything that is not a regular file",
         arguments: [
             "link", "etc/passwd", "sub", "pipe", "none", "sub//big.bin", "sub/big.bin/x",
             "sub/%2e%2e/link", "", "sub/",

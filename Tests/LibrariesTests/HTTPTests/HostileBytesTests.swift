@@ -52,9 +52,13 @@ private let attacks: [Attack] = [
     .init(
         "two codings",
         post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    .init("a coding in HTTP/1.0", "POST /echo HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    .init(
+        "a coding in HTTP/1.0",
+        "POST /echo HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     .init("space before the colon", post + "Content-Length : 3\r\n\r\nabc", 400),
-    .init("coding with a tab before the colon", post + "Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n", 400),
+    .init(
+        "coding with a tab before the colon",
+        post + "Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n", 400),
     .init("a bare line feed", "GET / HTTP/1.1\nHost: a\n\n", 505),
     .init("a line feed in a field", post + "X: a\nContent-Length: 3\r\n\r\nabc", 400),
     .init("a bare carriage return", post + "X: a\rb\r\n\r\n", 400),
@@ -85,27 +89,56 @@ private let attacks: [Attack] = [
     .init("half a percent sign", "GET /a%2 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     .init("bytes that are not UTF-8", "GET /a%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     .init("an unknown expectation", post + "Expect: gold\r\nContent-Length: 1\r\n\r\na", 417),
-    .init("a chunk size with a sign", post + "Transfer-Encoding: chunked\r\n\r\n+3\r\nabc\r\n0\r\n\r\n", 400),
-    .init("a chunk size with 0x", post + "Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n", 400),
-    .init("a chunk size that overflows", post + "Transfer-Encoding: chunked\r\n\r\n10000000000000003\r\nabc\r\n0\r\n\r\n", 400),
-    .init("an enormous chunk", post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\nabc", 408),
-    .init("a chunk longer than its size", post + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400),
-    .init("a chunk that ends in a line feed", post + "Transfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n", 400),
-    .init("a folded trailer", post + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\r\n b\r\n\r\n", 400),
-    .init("a length in the trailer", post + "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", 400),
-    .init("an endless trailer", post + "Transfer-Encoding: chunked\r\n\r\n0\r\n" + String(repeating: "a: b\r\n", count: 40_000), 400),
-    .init("an endless chunk extension", post + "Transfer-Encoding: chunked\r\n\r\n3;" + String(repeating: "a", count: 200_000), 400),
-    .init("an endless start line", "GET /" + String(repeating: "a", count: 70_000) + " HTTP/1.1\r\nHost: a\r\n\r\n", 431),
-    .init("a long target", "GET /" + String(repeating: "a", count: 9_000) + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
-    .init("an endless field", "GET / HTTP/1.1\r\nHost: a\r\nX: " + String(repeating: "a", count: 70_000) + "\r\n\r\n", 431),
-    .init("too many fields", "GET / HTTP/1.1\r\nHost: a\r\n" + (0..<64).map { "X\($0): a\r\n" }.joined() + "\r\n", 431),
+    .init(
+        "a chunk size with a sign",
+        post + "Transfer-Encoding: chunked\r\n\r\n+3\r\nabc\r\n0\r\n\r\n", 400),
+    .init(
+        "a chunk size with 0x", post + "Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n",
+        400),
+    .init(
+        "a chunk size that overflows",
+        post + "Transfer-Encoding: chunked\r\n\r\n10000000000000003\r\nabc\r\n0\r\n\r\n", 400),
+    .init(
+        "an enormous chunk", post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\nabc", 408),
+    .init(
+        "a chunk longer than its size",
+        post + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400),
+    .init(
+        "a chunk that ends in a line feed",
+        post + "Transfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n", 400),
+    .init(
+        "a folded trailer", post + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\r\n b\r\n\r\n", 400),
+    .init(
+        "a length in the trailer",
+        post + "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", 400),
+    .init(
+        "an endless trailer",
+        post + "Transfer-Encoding: chunked\r\n\r\n0\r\n"
+            + String(repeating: "a: b\r\n", count: 40_000), 400),
+    .init(
+        "an endless chunk extension",
+        post + "Transfer-Encoding: chunked\r\n\r\n3;" + String(repeating: "a", count: 200_000), 400),
+    .init(
+        "an endless start line",
+        "GET /" + String(repeating: "a", count: 70_000) + " HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+    .init(
+        "a long target",
+        "GET /" + String(repeating: "a", count: 9_000) + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    .init(
+        "an endless field",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: " + String(repeating: "a", count: 70_000) + "\r\n\r\n", 431
+    ),
+    .init(
+        "too many fields",
+        "GET / HTTP/1.1\r\nHost: a\r\n" + (0..<64).map { "X\($0): a\r\n" }.joined() + "\r\n", 431),
     .init("an empty line, then nothing sensible", "\r\n\r\n\u{1}\u{2}\u{3}\r\n\r\n", 400),
     .init("a TLS greeting", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\r\n\r\n", 400),
 ]
 
 @Suite("Hostile bytes")
 struct HostileBytesTests {
-    @Test("each attack gets its status, the connection closes, nothing is smuggled",
+    @Test(
+        "each attack gets its status, the connection closes, nothing is smuggled",
         arguments: attacks)
     private func attack(_ attack: Attack) async throws {
         var limits = HTTPLimits()
@@ -267,7 +300,8 @@ extension TestServer {
     func waitUntilIdle() async throws {
         let deadline = SystemTime.monotonicNanoseconds + 10_000_000_000
         while server.connectionCount > 0 {
-            try #require(SystemTime.monotonicNanoseconds < deadline, "\(server.connectionCount) left")
+            try #require(
+                SystemTime.monotonicNanoseconds < deadline, "\(server.connectionCount) left")
             await Task.yield()
         }
     }

@@ -6,7 +6,8 @@ import Testing
 
 /// Lets a handler wait for the test, and the test for the handler.
 private final class Gate: Sendable {
-    private let state = Mutex<(isOpen: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
+    private let state = Mutex<(isOpen: Bool, waiters: [CheckedContinuation<Void, Never>])>(
+        (false, []))
 
     func open() {
         let waiters = state.withLock { state in
@@ -138,9 +139,10 @@ struct LifecycleTests {
         await began.wait()
         running.cancel()
         try await idle.waitForClose()
-        #expect(throws: RawClient.Problem.self) { try RawClient(port: port) }
+        client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
         goOn.open()
         try await client.waitForClose()
+        #expect(client.text.components(of: "X-Request-Id: ") == 1)
         #expect(client.text.contains("Connection: close\r\n"))
         #expect(client.text.hasSuffix("done"))
         try await running.value

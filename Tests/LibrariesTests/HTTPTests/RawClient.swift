@@ -13,11 +13,14 @@ final class RawClient: @unchecked Sendable {
         var received: [UInt8] = []
         var isClosed = false
         var isReading = true
-        var waiter: (check: ([UInt8], Bool) -> Bool, continuation: CheckedContinuation<Void, any Error>)?
+        var waiter:
+            (check: ([UInt8], Bool) -> Bool, continuation: CheckedContinuation<Void, any Error>)?
         var unsent: [UInt8] = []
     }
 
-    private static let loop = try! EventLoop.start(name: "test-client")
+    private static let loop: EventLoop = {
+        do { return try EventLoop.start(name: "test-client") } catch { fatalError("\(error)") }
+    }()
     let descriptor: Int32
     private let state = Mutex(State())
     private let hasEnded = Mutex(false)
@@ -67,7 +70,8 @@ final class RawClient: @unchecked Sendable {
     func wait(
         timeout: Duration = .seconds(20), _ check: @escaping @Sendable ([UInt8], Bool) -> Bool
     ) async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<Void, any Error>) in
             let isDone = state.withLock { state in
                 if check(state.received, state.isClosed) { return true }
                 state.waiter = (check, continuation)
@@ -105,7 +109,9 @@ final class RawClient: @unchecked Sendable {
     /// Closes with a reset, as a killed program with unread input does.
     func reset() {
         var linger = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_LINGER, &linger,
+            socklen_t(MemoryLayout.size(ofValue: linger)))
         end()
     }
 
@@ -159,7 +165,8 @@ final class RawClient: @unchecked Sendable {
     private func sendWaiting() {
         state.withLock { state in
             while !state.unsent.isEmpty {
-                let count = Glibc.send(descriptor, state.unsent, state.unsent.count, Int32(MSG_NOSIGNAL))
+                let count = Glibc.send(
+                    descriptor, state.unsent, state.unsent.count, Int32(MSG_NOSIGNAL))
                 guard count > 0 else { return }
                 state.unsent.removeFirst(count)
             }

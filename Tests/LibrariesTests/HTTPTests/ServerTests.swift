@@ -109,7 +109,8 @@ struct ServerTests {
         try await TestServer.run(endpoints) { server in
             let client = try server.connect()
             client.send(
-                "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+                "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+            )
             try await client.wait(for: "100 Continue\r\n\r\n")
             client.send("abc")
             try await client.wait(for: "\r\n\r\n3")
@@ -122,7 +123,8 @@ struct ServerTests {
             let chunked = try await server.exchange(
                 "GET /stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             #expect(chunked.contains("Transfer-Encoding: chunked"))
-            #expect(chunked.hasSuffix("8\r\npiece 0;\r\n8\r\npiece 1;\r\n8\r\npiece 2;\r\n0\r\n\r\n"))
+            #expect(
+                chunked.hasSuffix("8\r\npiece 0;\r\n8\r\npiece 1;\r\n8\r\npiece 2;\r\n0\r\n\r\n"))
             let old = try await server.exchange("GET /stream HTTP/1.0\r\n\r\n")
             #expect(old.hasSuffix("\r\n\r\npiece 0;piece 1;piece 2;"))
         }

@@ -95,33 +95,69 @@ struct WebSocketTests {
     }
 
     private static let breaches: [Breach] = [
-        .init(name: "not masked", bytes: WebSocketClient.frame(opcode: 1, [65], isMasked: false), code: 1002),
-        .init(name: "reserved bit", bytes: WebSocketClient.frame(opcode: 1, [65], reserved: 4), code: 1002),
+        .init(
+            name: "not masked", bytes: WebSocketClient.frame(opcode: 1, [65], isMasked: false),
+            code: 1002),
+        .init(
+            name: "reserved bit", bytes: WebSocketClient.frame(opcode: 1, [65], reserved: 4),
+            code: 1002),
         .init(name: "unknown opcode", bytes: WebSocketClient.frame(opcode: 3, [65]), code: 1002),
         .init(name: "unknown control", bytes: WebSocketClient.frame(opcode: 11, []), code: 1002),
-        .init(name: "long ping", bytes: WebSocketClient.frame(opcode: 9, .init(repeating: 0, count: 126)), code: 1002),
-        .init(name: "ping in pieces", bytes: WebSocketClient.frame(opcode: 9, [1], isFinal: false), code: 1002),
-        .init(name: "continuation of nothing", bytes: WebSocketClient.frame(opcode: 0, [65]), code: 1002),
-        .init(name: "message inside a message",
-            bytes: WebSocketClient.frame(opcode: 1, [65], isFinal: false) + WebSocketClient.frame(opcode: 1, [65]), code: 1002),
-        .init(name: "text that is not UTF-8", bytes: WebSocketClient.frame(opcode: 1, [0xC3, 0x28]), code: 1007),
-        .init(name: "surrogate in text", bytes: WebSocketClient.frame(opcode: 1, [0xED, 0xA0, 0x80]), code: 1007),
-        .init(name: "too big", bytes: WebSocketClient.frame(opcode: 2, .init(repeating: 0, count: 65537)), code: 1009),
-        .init(name: "too big in pieces",
-            bytes: WebSocketClient.frame(opcode: 2, .init(repeating: 0, count: 65536), isFinal: false)
+        .init(
+            name: "long ping",
+            bytes: WebSocketClient.frame(opcode: 9, .init(repeating: 0, count: 126)), code: 1002),
+        .init(
+            name: "ping in pieces", bytes: WebSocketClient.frame(opcode: 9, [1], isFinal: false),
+            code: 1002),
+        .init(
+            name: "continuation of nothing", bytes: WebSocketClient.frame(opcode: 0, [65]),
+            code: 1002),
+        .init(
+            name: "message inside a message",
+            bytes: WebSocketClient.frame(opcode: 1, [65], isFinal: false)
+                + WebSocketClient.frame(opcode: 1, [65]), code: 1002),
+        .init(
+            name: "text that is not UTF-8", bytes: WebSocketClient.frame(opcode: 1, [0xC3, 0x28]),
+            code: 1007),
+        .init(
+            name: "surrogate in text", bytes: WebSocketClient.frame(opcode: 1, [0xED, 0xA0, 0x80]),
+            code: 1007),
+        .init(
+            name: "too big",
+            bytes: WebSocketClient.frame(opcode: 2, .init(repeating: 0, count: 65537)), code: 1009),
+        .init(
+            name: "too big in pieces",
+            bytes: WebSocketClient.frame(
+                opcode: 2, .init(repeating: 0, count: 65536), isFinal: false)
                 + WebSocketClient.frame(opcode: 0, [0]), code: 1009),
-        .init(name: "endless length", bytes: [0x82, 0xFF, 0x7F, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 65], code: 1009),
-        .init(name: "length with the top bit", bytes: [0x82, 0xFF, 0xFF, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0], code: 1002),
-        .init(name: "length longer than needed", bytes: [0x82, 0xFE, 0, 1, 0, 0, 0, 0, 65], code: 1002),
+        .init(
+            name: "endless length",
+            bytes: [0x82, 0xFF, 0x7F, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 65], code: 1009
+        ),
+        .init(
+            name: "length with the top bit",
+            bytes: [0x82, 0xFF, 0xFF, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0], code: 1002),
+        .init(
+            name: "length longer than needed", bytes: [0x82, 0xFE, 0, 1, 0, 0, 0, 0, 65], code: 1002
+        ),
         .init(name: "close of one byte", bytes: WebSocketClient.frame(opcode: 8, [3]), code: 1002),
-        .init(name: "close with a code nobody may send", bytes: WebSocketClient.frame(opcode: 8, [0x03, 0xED]), code: 1002),
-        .init(name: "close with code 0", bytes: WebSocketClient.frame(opcode: 8, [0, 0]), code: 1002),
-        .init(name: "close with a reason that is not UTF-8", bytes: WebSocketClient.frame(opcode: 8, [0x03, 0xE8, 0xFF]), code: 1007),
-        .init(name: "close without a code", bytes: WebSocketClient.frame(opcode: 8, []), code: 1005),
-        .init(name: "close with a code of ours", bytes: WebSocketClient.frame(opcode: 8, [0x0F, 0xA0]), code: 4000),
+        .init(
+            name: "close with a code nobody may send",
+            bytes: WebSocketClient.frame(opcode: 8, [0x03, 0xED]), code: 1002),
+        .init(
+            name: "close with code 0", bytes: WebSocketClient.frame(opcode: 8, [0, 0]), code: 1002),
+        .init(
+            name: "close with a reason that is not UTF-8",
+            bytes: WebSocketClient.frame(opcode: 8, [0x03, 0xE8, 0xFF]), code: 1007),
+        .init(
+            name: "close without a code", bytes: WebSocketClient.frame(opcode: 8, []), code: 1005),
+        .init(
+            name: "close with a code of ours",
+            bytes: WebSocketClient.frame(opcode: 8, [0x0F, 0xA0]), code: 4000),
     ]
 
-    @Test("each breach of the protocol is answered with its code, and ends the connection",
+    @Test(
+        "each breach of the protocol is answered with its code, and ends the connection",
         arguments: breaches)
     private func breach(_ breach: Breach) async throws {
         let seen = Seen()
@@ -140,7 +176,8 @@ struct WebSocketTests {
             let plain = try await server.exchange(
                 "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             #expect(plain.hasPrefix("HTTP/1.1 426 "))
-            let start = "GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
+            let start =
+                "GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
             let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             let old = try await server.exchange(start + key + "Sec-WebSocket-Version: 8\r\n\r\n")
             #expect(old.hasPrefix("HTTP/1.1 426 "))
@@ -150,7 +187,8 @@ struct WebSocketTests {
             let foreign = try await server.exchange(
                 start + key + "Sec-WebSocket-Version: 13\r\nOrigin: https://evil.example\r\n\r\n")
             #expect(foreign.hasPrefix("HTTP/1.1 403 "))
-            let ours = try await WebSocketClient.open(server, "/echo", headers: "Origin: http://a\r\n")
+            let ours = try await WebSocketClient.open(
+                server, "/echo", headers: "Origin: http://a\r\n")
             ours.client.end()
         }
     }
@@ -171,8 +209,9 @@ struct WebSocketTests {
             }
             for socket in sockets {
                 let frames = try await socket.frames(100)
-                #expect(frames.map { String(decoding: $0.payload, as: UTF8.self) }
-                    == (0..<100).map { "n\n\($0)" })
+                #expect(
+                    frames.map { String(decoding: $0.payload, as: UTF8.self) }
+                        == (0..<100).map { "n\n\($0)" })
             }
             try await events.wait(for: "id: 99\nevent: tick\ndata: n\ndata: 99\n\n")
             #expect(WebSocketClient.frames(other.client.bytes).isEmpty)
@@ -190,7 +229,8 @@ struct WebSocketTests {
             let slow = try RawClient(port: server.port, receiveBuffer: 4096)
             slow.send(
                 "GET /viewers/a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
             let quick = try await WebSocketClient.open(server, "/viewers/a")
             try await server.waitForViewers(hub, "a", 2)
             let text = String(repeating: "x", count: 10_000)
@@ -251,7 +291,8 @@ extension TestServer {
     func waitForViewers(_ hub: Hub, _ topic: String, _ count: Int) async throws {
         let deadline = SystemTime.monotonicNanoseconds + 10_000_000_000
         while hub.viewerCount(of: topic) != count {
-            try #require(SystemTime.monotonicNanoseconds < deadline, "\(hub.viewerCount(of: topic))")
+            try #require(
+                SystemTime.monotonicNanoseconds < deadline, "\(hub.viewerCount(of: topic))")
             await Task.yield()
         }
     }

@@ -99,6 +99,53 @@ struct BulkTests {
         try await until { await pool.counts().leased == 0 }
     }
 
+    @Test("a copy whose task is cancelled between two parts takes everything back")
+    func copyCancelledBetweenParts() async throws {
+        let pool = try await makePool()
+        let columns = columns
+        let result = await Task {
+            try await pool.transaction { transaction in
+                try await transaction.copy(
+                    into: "log", columns: columns,
+                    rows: (0..<20_000).lazy.map { number in
+                        if number == 10_000 { withUnsafeCurrentTask { $0?.cancel() } }
+                        return row(number)
+                    })
+            }
+        }.result
+        #expect(result.isCancelledByUs)
+        try await until { await pool.counts().leased == 0 }
+        #expect(try await pool.queryOne("SELECT count(*) FROM log", as: Int.self) == 0)
+    }
+
+    @Test("a statement sent while a copy is open is refused, and the copy takes everything back")
+    func statementDuringCopy() async throws {
+        let pool = try await makePool()
+        let columns = columns
+        await #expect(throws: PostgresError.self) {
+            try await pool.transaction { transaction in
+                let copying = Gate(count: 2)
+                async let count = transaction.copy(
+                    into: "log", columns: columns,
+                    rows: (0..<200_000).lazy.map { number in
+                        if number == 20_000 { Task { await copying.arrive() } }
+                        return row(number)
+                    })
+                await copying.arrive()
+                do {
+                    try await transaction.execute("SELECT 1")
+                } catch {
+                    _ = try? await count
+                    throw error
+                }
+                _ = try await count
+                throw PostgresError(.misuse, "the statement came after the copy")
+            }
+        }
+        try await until { await pool.counts().leased == 0 }
+        #expect(try await pool.queryOne("SELECT count(*) FROM log", as: Int.self) == 0)
+    }
+
     @Test("a batch is one statement, with a suffix for conflicts")
     func batch() async throws {
         let pool = try await makePool()

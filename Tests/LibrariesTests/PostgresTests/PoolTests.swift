@@ -171,6 +171,47 @@ struct PoolTests {
         #expect(before?.kind == .cancelled)
     }
 
+    @Test("calls cancelled at any moment all end, and no answer goes astray", arguments: [11, 12])
+    func cancellationStorm(seed: UInt64) async throws {
+        let pool = try await TestDatabase.make {
+            $0.sharedConnections = 2
+            $0.exclusiveConnectionsMax = 3
+        }.pool
+        var random = SplitMix(state: seed)
+        var tasks: [(Int, Task<Int?, any Error>)] = []
+        for number in 0..<600 {
+            let isTransaction = Int.random(in: 0..<6, using: &random) == 0
+            let task = Task { () async throws -> Int? in
+                guard isTransaction else {
+                    return try await pool.queryOne("SELECT \(number)", as: Int.self)
+                }
+                return try await pool.transaction { transaction in
+                    _ = try await transaction.execute("SELECT pg_sleep(0.001)")
+                    return try await transaction.queryOne("SELECT \(number)", as: Int.self)
+                }
+            }
+            tasks.append((number, task))
+            if Bool.random(using: &random) {
+                for _ in 0..<Int.random(in: 0..<30, using: &random) { await Task.yield() }
+                tasks.randomElement(using: &random)?.1.cancel()
+            }
+        }
+        var answered = 0
+        for (number, task) in tasks {
+            let result = await task.result
+            if case .success(let value) = result {
+                #expect(value == number)
+                answered += 1
+            } else {
+                #expect(result.isCancelledByUs, "seed \(seed): \(result)")
+            }
+        }
+        #expect(answered > 100, "seed \(seed)")
+        try await until { await pool.counts().leased == 0 }
+        #expect(await pool.counts().waiting == 0)
+        #expect(try await pool.queryOne("SELECT 1::int8", as: Int.self) == 1)
+    }
+
     @Test("more calls than may wait are refused")
     func overload() async throws {
         let pool = try await TestDatabase.make {

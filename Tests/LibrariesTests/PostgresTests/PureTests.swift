@@ -69,7 +69,8 @@ struct PureTests {
     func sql() {
         let owner = "a'; DROP TABLE x"
         let filter: SQL = "owner = \(owner) AND size > \(5)"
-        let sql: SQL = "SELECT \(constant: "a, b") FROM t WHERE x = \(true) AND \(filter) LIMIT \(9)"
+        let sql: SQL =
+            "SELECT \(constant: "a, b") FROM t WHERE x = \(true) AND \(filter) LIMIT \(9)"
         #expect(sql.text == "SELECT a, b FROM t WHERE x = $1 AND owner = $2 AND size > $3 LIMIT $4")
         #expect(sql.parameters.types == [16, 25, 20, 20])
         #expect(sql.parameters.sizes == [1, 16, 8, 8])

@@ -102,7 +102,9 @@ struct ValueTests {
         }
         #expect(Timestamp(unixMilliseconds: .max) == .distantFuture)
         #expect(Timestamp.distantFuture + .seconds(1) == .distantFuture)
-        #expect(Timestamp(unixMicroseconds: 0) + .milliseconds(-1500) == Timestamp(unixMilliseconds: -1500))
+        #expect(
+            Timestamp(unixMicroseconds: 0) + .milliseconds(-1500)
+                == Timestamp(unixMilliseconds: -1500))
         // Beyond what PostgreSQL can hold: its own error, no trap.
         let error = await #expect(throws: PostgresError.self) {
             try await echo(Timestamp(unixMicroseconds: .min + 1), pool)

@@ -20,7 +20,8 @@ package struct AccessToken: Sendable, Hashable {
     }
 
     package func signed(by signer: TokenSigner) -> String {
-        signer.token(for: Array("\(account)|\(session)|\(role.rawValue)|\(expiresAtMilliseconds)".utf8))
+        signer.token(
+            for: Array("\(account)|\(session)|\(role.rawValue)|\(expiresAtMilliseconds)".utf8))
     }
 
     /// Reads a token; nil if it was not signed by us, or is not one of these, or has expired.

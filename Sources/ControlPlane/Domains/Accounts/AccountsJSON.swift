@@ -70,7 +70,11 @@ struct SessionJSON: Encodable {
 
 struct LoginCodeJSON: Encodable {
     let code: String
-    let expires_at_ms: Int64
+    let expiresAtMilliseconds: Int64
+
+    private enum CodingKeys: String, CodingKey {
+        case code, expiresAtMilliseconds = "expires_at_ms"
+    }
 
     static let schema = Schema.named(
         "LoginCode",

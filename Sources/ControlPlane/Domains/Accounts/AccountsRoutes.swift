@@ -26,7 +26,7 @@ struct AccountsRoutes {
             ) { [service] call in
                 let body: Registration = try call.body()
                 let account = try await service.register(
-                    email: body.email, handle: body.handle, displayName: body.display_name,
+                    email: body.email, handle: body.handle, displayName: body.displayName,
                     password: body.password)
                 return try .item(AccountJSON(account), status: .created)
             },
@@ -74,7 +74,7 @@ struct AccountsRoutes {
                 answer: .item(SessionJSON.schema), errors: [.unauthorized]
             ) { [service] call in
                 let body: Refresh = try call.body()
-                return try .item(SessionJSON(try await service.refresh(body.refresh_token)))
+                return try .item(SessionJSON(try await service.refresh(body.token)))
             },
             Endpoint(
                 .delete, "/api/v1/sessions/current", "Sign out", tag: Self.tag, access: .signedIn,
@@ -95,7 +95,7 @@ struct AccountsRoutes {
                 let (code, expiry) = try await service.makeLoginCode(
                     for: try call.requireAccount())
                 return try .item(
-                    LoginCodeJSON(code: code, expires_at_ms: expiry), status: .created)
+                    LoginCodeJSON(code: code, expiresAtMilliseconds: expiry), status: .created)
             },
         ]
     }
@@ -171,8 +171,12 @@ struct AccountsRoutes {
 private struct Registration: Decodable {
     let email: String
     let handle: String
-    let display_name: String
+    let displayName: String
     let password: String
+
+    private enum CodingKeys: String, CodingKey {
+        case email, handle, displayName = "display_name", password
+    }
 }
 
 private struct Login: Decodable {
@@ -181,6 +185,10 @@ private struct Login: Decodable {
 }
 
 private struct OneTimeCode: Decodable { let code: String }
-private struct Refresh: Decodable { let refresh_token: String }
+private struct Refresh: Decodable {
+    let token: String
+    private enum CodingKeys: String, CodingKey { case token = "refresh_token" }
+}
+
 private struct Name: Decodable { let name: String }
 private struct RoleBody: Decodable { let role: WorkspaceRole }

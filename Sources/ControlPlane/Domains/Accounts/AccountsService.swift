@@ -59,7 +59,9 @@ package final class AccountsService: Sendable {
         let displayName = AccountNames.displayName(displayName)
         if email == nil { problems.append(.init("email", "must be an e-mail address")) }
         if handle == nil { problems.append(.init("handle", "must be 3 to 30 of a-z, 0-9 and _")) }
-        if displayName == nil { problems.append(.init("display_name", "must be 1 to 60 characters")) }
+        if displayName == nil {
+            problems.append(.init("display_name", "must be 1 to 60 characters"))
+        }
         let length = AccountNames.passwordLengthMin...AccountNames.passwordLengthMax
         if !length.contains(password.count) {
             problems.append(

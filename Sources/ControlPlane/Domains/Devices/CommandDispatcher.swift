@@ -24,9 +24,10 @@ package final class CommandDispatcher: @unchecked Sendable {
         package var unixMilliseconds: @Sendable () -> Int64
 
         package init(
-            publish: @escaping @Sendable (
-                Topic, [UInt8], Int64, @escaping @Sendable (Bool) -> Void
-            ) -> Void,
+            publish:
+                @escaping @Sendable (
+                    Topic, [UInt8], Int64, @escaping @Sendable (Bool) -> Void
+                ) -> Void,
             sent: @escaping @Sendable (CommandRecord) -> Void,
             ended: @escaping @Sendable (EndedCommand) -> Void,
             makeCommandID: @escaping @Sendable () -> CommandID,
@@ -55,6 +56,16 @@ package final class CommandDispatcher: @unchecked Sendable {
     package init(loop: EventLoop, surroundings: Surroundings) {
         self.loop = loop
         self.surroundings = surroundings
+    }
+
+    /// Runs something on the loop; at once if the caller is there already.
+    package func run<Value: Sendable>(
+        _ body: @escaping @Sendable (CommandDispatcher) -> Value
+    ) async -> Value {
+        if loop.isCurrent { return body(self) }
+        return await withCheckedContinuation { continuation in
+            loop.submit { continuation.resume(returning: body(self)) }
+        }
     }
 
     package var openCount: Int {
@@ -109,8 +120,10 @@ package final class CommandDispatcher: @unchecked Sendable {
         for (agent, records) in Dictionary(grouping: records, by: \.agent) {
             let ids = records.map(\.command.id)
             for start in stride(from: 0, to: ids.count, by: 256) {
-                let message = Cancellation(commands: Array(ids[start..<min(start + 256, ids.count)]))
+                let message = Cancellation(
+                    commands: Array(ids[start..<min(start + 256, ids.count)]))
                 let topic = Topic(workspace: workspace, agent: agent, leaf: .cancel)
+                // Ids alone are encoded, which cannot fail.
                 guard let payload = try? encoder.encode(message) else { continue }
                 surroundings.publish(topic, Array(payload), .max) { _ in }
             }
@@ -146,7 +159,7 @@ package final class CommandDispatcher: @unchecked Sendable {
         let command = Command(
             id: id, board: device?.board ?? .blank, channel: action.channel,
             operation: action.operation, issuedAtMilliseconds: now,
-            expiresAtMilliseconds: now + deadline.millisecondsClamped, trace: trace)
+            expiresAtMilliseconds: Self.sum(now, deadline.millisecondsClamped), trace: trace)
         let record = CommandRecord(
             command: command, workspace: workspace, device: action.device,
             agent: device?.agent ?? AgentID(high: 0, low: 0), cue: origin.cue, rule: origin.rule,
@@ -172,18 +185,21 @@ package final class CommandDispatcher: @unchecked Sendable {
 
     private func publish(_ record: CommandRecord, to agent: Agent, deadline: Duration) {
         let id = record.command.id
+        // Encoding plain numbers and text cannot fail; if it did, nothing was sent.
         guard let payload = try? encoder.encode(record.command) else {
-            // Encoding plain numbers and text cannot fail; if it did, nothing was sent.
             return end(id, .failed, "internal", "the command could not be written")
         }
         let topic = Topic(workspace: agent.workspace, agent: agent.id, leaf: .command)
-        let until = record.command.trace.publishedNanoseconds
-            .addingReportingOverflow(deadline.nanosecondsClamped)
-        surroundings.publish(
-            topic, Array(payload), until.overflow ? .max : until.partialValue
-        ) { [weak self] isDone in
+        let until = Self.sum(
+            record.command.trace.publishedNanoseconds, deadline.nanosecondsClamped)
+        surroundings.publish(topic, Array(payload), until) { [weak self] isDone in
             if !isDone { self?.end(id, .expired, "broker_away", "the broker was not reached") }
         }
+    }
+
+    private static func sum(_ time: Int64, _ duration: Int64) -> Int64 {
+        let (sum, isOver) = time.addingReportingOverflow(max(0, duration))
+        return isOver ? .max : sum
     }
 
     private func end(_ id: CommandID, _ status: Outcome.Status, _ reason: String, _ detail: String)

@@ -27,7 +27,7 @@ package final class CommandLog: Worker {
         (wakeUps, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// How many were dropped because the database was away for too long.
+    /// How many were dropped: the database was away for too long, or refused them.
     package var droppedCount: Int { dropped.load(ordering: .relaxed) }
 
     /// Takes one; never waits. Any thread.
@@ -52,12 +52,34 @@ package final class CommandLog: Worker {
         await Task { await write() }.value
     }
 
+    /// Writes a batch. If the database refuses a value in it, all others are written.
+    private func insert(_ batch: ArraySlice<EndedCommand>) async throws {
+        do {
+            try await store.insert(Array(batch))
+        } catch let error as PostgresError where Self.isRefusal(error) {
+            guard batch.count > 1 else {
+                dropped.add(1, ordering: .relaxed)
+                return log.error(
+                    "the database refuses a command", ["reason": .string("\(error)")])
+            }
+            let middle = batch.startIndex + batch.count / 2
+            try await insert(batch[..<middle])
+            try await insert(batch[middle...])
+        }
+    }
+
+    /// Whether the values are to blame (classes 22 and 23), so that another try cannot help.
+    private static func isRefusal(_ error: PostgresError) -> Bool {
+        let code = error.state?.description ?? ""
+        return code.hasPrefix("22") || code.hasPrefix("23")
+    }
+
     private func write() async {
         while true {
             let batch = waiting.withLock { Array($0.prefix(Limits.batchMax)) }
             guard !batch.isEmpty else { return }
             do {
-                try await store.insert(batch)
+                try await insert(batch[...])
                 let ids = Set(batch.map(\.record.command.id))
                 waiting.withLock { $0.removeAll { ids.contains($0.record.command.id) } }
             } catch {

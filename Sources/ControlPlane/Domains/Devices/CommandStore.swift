@@ -84,18 +84,23 @@ struct CommandStore: Sendable {
             endedAtMilliseconds: try time("ended_at"), trace: trace)
     }
 
-    /// The newest commands of a workspace before `cursor`.
+    private static func commandWithID(
+        _ row: PostgresRow
+    ) throws(PostgresError) -> (id: CommandID, command: LoggedCommand?) {
+        (try row.get("id"), try command(row))
+    }
+
+    /// The newest commands of a workspace before `cursor`; nil for one that cannot be read.
     func commands(
         of workspace: WorkspaceID, before cursor: CommandID?, limit: Int
-    ) async throws -> [LoggedCommand] {
+    ) async throws -> [(id: CommandID, command: LoggedCommand?)] {
         let last = cursor ?? CommandID(high: .max, low: .max)
         return try await pool.query(
             """
             SELECT \(Self.columns) FROM devices.command
             WHERE workspace_id = \(workspace) AND id < \(last)
             ORDER BY id DESC LIMIT \(Int64(limit))
-            """, row: Self.command
-        ).compactMap { $0 }
+            """, row: Self.commandWithID)
     }
 
     func command(_ id: CommandID, of workspace: WorkspaceID) async throws -> LoggedCommand? {

@@ -63,7 +63,7 @@ struct CommandTable {
     mutating func end(with outcome: Outcome, from agent: AgentID) -> EndedCommand? {
         guard let record = open[outcome.command], record.agent == agent else { return nil }
         open[outcome.command] = nil
-        return EndedCommand(record: record, outcome: outcome)
+        return EndedCommand(record: record, outcome: outcome.bounded(for: record.command))
     }
 
     /// Ends a command from our side: it could not be sent.
@@ -81,9 +81,8 @@ struct CommandTable {
 
     /// Ends what has had no outcome long after its deadline.
     mutating func endUnanswered(unixMilliseconds: Int64) -> [EndedCommand] {
-        let late = open.values.filter {
-            $0.command.expiresAtMilliseconds + Self.graceMilliseconds < unixMilliseconds
-        }
+        let limit = unixMilliseconds &- Self.graceMilliseconds
+        let late = open.values.filter { $0.command.expiresAtMilliseconds < limit }
         return late.sorted { $0.command.id < $1.command.id }.compactMap {
             end(
                 $0.command.id, .failed, reason: "no_answer",

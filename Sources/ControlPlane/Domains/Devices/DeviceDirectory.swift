@@ -58,6 +58,9 @@ package struct DeviceDirectory: Sendable {
     package private(set) var agents: [AgentID: Agent] = [:]
     package private(set) var devices: [DeviceID: Device] = [:]
     package private(set) var stops: Set<StopTarget> = []
+    /// The number of the last press of each stop, by which a release knows that it came too late.
+    package private(set) var presses: [StopTarget: Int] = [:]
+    private var pressCount = 0
     private var boards: [AgentID: [BoardUID: DeviceID]] = [:]
 
     package init() {}
@@ -73,7 +76,7 @@ package struct DeviceDirectory: Sendable {
     package mutating func removeDevice(_ id: DeviceID) {
         guard let device = devices.removeValue(forKey: id) else { return }
         boards[device.agent]?[device.board] = nil
-        stops.remove(.device(id))
+        setStop(.device(id), isStopped: false)
     }
 
     package mutating func update(_ agent: AgentID, _ change: (inout Agent) -> Void) {
@@ -83,11 +86,51 @@ package struct DeviceDirectory: Sendable {
     }
 
     package mutating func setStop(_ target: StopTarget, isStopped: Bool) {
-        if isStopped { stops.insert(target) } else { stops.remove(target) }
+        if isStopped {
+            stops.insert(target)
+            pressCount &+= 1
+            presses[target] = pressCount
+        } else {
+            stops.remove(target)
+            presses[target] = nil
+        }
     }
 
     package func device(of agent: AgentID, board: BoardUID) -> Device? {
         boards[agent]?[board].flatMap { devices[$0] }
+    }
+
+    /// The device of a board, whichever agent of the workspace it was at last.
+    package func device(in workspace: WorkspaceID, board: BoardUID) -> Device? {
+        devices.values.first { $0.board == board && $0.workspace == workspace }
+    }
+
+    /// The agents that a stop of the target concerns; nil if it is not of the workspace.
+    package func agents(of target: StopTarget, in workspace: WorkspaceID) -> [AgentID]? {
+        switch target {
+        case .workspace(let id):
+            return id == workspace ? agents(of: id).filter { !$0.isRevoked }.map(\.id) : nil
+        case .agent(let id): return agents[id]?.workspace == workspace ? [id] : nil
+        case .device(let id):
+            guard let device = devices[id], device.workspace == workspace else { return nil }
+            return [device.agent]
+        }
+    }
+
+    /// Gives the stop states of agents new numbers, above all that were given and that the agents
+    /// say they obeyed. They come from the wall clock, so that not even a database that was set
+    /// back to an older day makes an agent deaf to a stop.
+    package mutating func raiseStopSequences(
+        of agents: [AgentID], unixMilliseconds: Int64
+    ) -> [(AgentID, Int64)] {
+        agents.compactMap { id in
+            guard let agent = self.agents[id] else { return nil }
+            let highest = max(
+                agent.stopSequence, agent.state?.stopSequence ?? 0, unixMilliseconds)
+            let (next, isOver) = highest.addingReportingOverflow(1)
+            self.agents[id]?.stopSequence = isOver ? highest : next
+            return (id, isOver ? highest : next)
+        }
     }
 
     package func agents(of workspace: WorkspaceID) -> [Agent] {

@@ -25,11 +25,11 @@ package struct Devices: Sendable {
     package let endpoints: [Endpoint]
     package let workers: [any Worker]
 
-    /// What the domain tells its surroundings; both are called on the stage loop.
+    /// What the domain tells its surroundings.
     package struct Reports: Sendable {
-        /// A command was sent (outcome nil) or has ended.
+        /// A command was sent (outcome nil) or has ended. On the stage loop.
         package var command: @Sendable (CommandRecord, Outcome?) -> Void
-        /// An agent or a device of the workspace changed.
+        /// An agent or a device of the workspace changed. Any thread.
         package var changed: @Sendable (WorkspaceID) -> Void
 
         package init(
@@ -46,7 +46,8 @@ package struct Devices: Sendable {
     ///   - clock: the id of this machine's monotonic clock, for traces.
     package init(
         pool: PostgresPool, client: MQTTClient, signer: BrokerCredentialSigner,
-        broker: BrokerAddress, clock: String, log: Log, makeCommandID: @escaping @Sendable () -> CommandID,
+        broker: BrokerAddress, clock: String, log: Log,
+        makeCommandID: @escaping @Sendable () -> CommandID,
         unixMilliseconds: @escaping @Sendable () -> Int64, reports: Reports
     ) {
         let commandLog = CommandLog(pool: pool, log: log)
@@ -70,10 +71,11 @@ package struct Devices: Sendable {
         service = DevicesService(
             pool: pool, signer: signer, client: client, dispatcher: dispatcher, log: log,
             unixMilliseconds: unixMilliseconds, changed: reports.changed)
-        endpoints = DevicesRoutes(
-            service: service, broker: broker, serverPublicKey: signer.publicKey.description,
-            clock: clock
-        ).endpoints
-        workers = [commandLog, CommandSweeper(service: service, log: log)]
+        endpoints =
+            DevicesRoutes(
+                service: service, broker: broker, serverPublicKey: signer.publicKey.description,
+                clock: clock
+            ).endpoints
+        workers = [commandLog, CommandSweeper(service: service, log: log)] + service.workers
     }
 }

@@ -32,7 +32,7 @@ struct DevicesRoutes {
                 let body: TokenBody = try call.body()
                 let (token, text) = try await service.makeToken(
                     name: body.name, in: try call.id("workspace_id"),
-                    lifetime: body.expires_in_s.map { .seconds($0) },
+                    lifetime: body.lifetimeSeconds.map { .seconds($0) },
                     by: try call.requireAccount())
                 return try .item(AgentTokenJSON(token, text: text), status: .created)
             },
@@ -74,7 +74,7 @@ struct DevicesRoutes {
             ) { [self] call in
                 let body: PairBody = try call.body()
                 let pairing = try await service.pair(
-                    token: body.token, publicKey: body.public_key, name: body.name,
+                    token: body.token, publicKey: body.publicKey, name: body.name,
                     platform: body.platform ?? "")
                 return try .item(
                     PairingJSON(pairing, broker: broker, serverPublicKey: serverPublicKey),
@@ -96,7 +96,8 @@ struct DevicesRoutes {
             ) { [self] call in
                 let body: CredentialBody = try call.body()
                 let pairing = try await service.renewCredential(
-                    of: body.agent_id, issuedAtMilliseconds: body.issued_at_ms, nonce: body.nonce,
+                    of: body.agentID, issuedAtMilliseconds: body.issuedAtMilliseconds,
+                    nonce: body.nonce,
                     signature: body.signature)
                 return try .item(
                     PairingJSON(pairing, broker: broker, serverPublicKey: serverPublicKey))
@@ -190,8 +191,8 @@ struct DevicesRoutes {
                     Action(
                         device: try call.id("device_id"), channel: body.channel,
                         operation: body.operation), in: try call.id("workspace_id"),
-                    deadline: .milliseconds(body.deadline_ms ?? 10_000), trace: trace)
-                return try .item(CommandIDJSON(command_id: id), status: .accepted)
+                    deadline: .milliseconds(body.deadlineMilliseconds ?? 10_000), trace: trace)
+                return try .item(CommandIDJSON(commandID: id), status: .accepted)
             },
             Endpoint(
                 .get, "/api/v1/workspaces/{workspace_id:uuid}/commands",
@@ -270,21 +271,31 @@ extension RateClass {
 
 private struct TokenBody: Decodable {
     let name: String
-    let expires_in_s: Int64?
+    let lifetimeSeconds: Int64?
+
+    private enum CodingKeys: String, CodingKey { case name, lifetimeSeconds = "expires_in_s" }
 }
 
 private struct PairBody: Decodable {
     let token: String
-    let public_key: String
+    let publicKey: String
     let name: String
     let platform: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case token, publicKey = "public_key", name, platform
+    }
 }
 
 private struct CredentialBody: Decodable {
-    let agent_id: AgentID
-    let issued_at_ms: Int64
+    let agentID: AgentID
+    let issuedAtMilliseconds: Int64
     let nonce: String
     let signature: String
+
+    private enum CodingKeys: String, CodingKey {
+        case agentID = "agent_id", issuedAtMilliseconds = "issued_at_ms", nonce, signature
+    }
 }
 
 private struct NameBody: Decodable { let name: String }
@@ -292,10 +303,15 @@ private struct NameBody: Decodable { let name: String }
 private struct CommandBody: Decodable {
     let channel: String
     let operation: Operation
-    let deadline_ms: Int64?
+    let deadlineMilliseconds: Int64?
+
+    private enum CodingKeys: String, CodingKey {
+        case channel, operation, deadlineMilliseconds = "deadline_ms"
+    }
 }
 
 private struct CommandIDJSON: Encodable {
-    let command_id: CommandID
+    let commandID: CommandID
+    private enum CodingKeys: String, CodingKey { case commandID = "command_id" }
     static let schema = Schema.object([.required("command_id", .uuid)])
 }

@@ -21,15 +21,23 @@ package final class DevicesService: Sendable {
         package static let commandLifetime = Duration.seconds(30 * 24 * 3600)
     }
 
-    private let store: DevicesStore
+    let store: DevicesStore
     private let commands: CommandStore
     private let signer: BrokerCredentialSigner
-    private let client: MQTTClient
-    private let unixMilliseconds: @Sendable () -> Int64
+    let unixMilliseconds: @Sendable () -> Int64
     private let log: Log
     package let dispatcher: CommandDispatcher
-    /// Called on the loop when an agent or a device changed, for whoever watches the workspace.
-    private let changed: @Sendable (WorkspaceID) -> Void
+    /// Called when an agent or a device changed, for whoever watches the workspace.
+    let changed: @Sendable (WorkspaceID) -> Void
+    let notices: BrokerNotices
+    private let manifests: ManifestKeeper
+    private let inbox: AgentInbox
+    /// Taken while a device changes in database and directory.
+    private let devices = Turn()
+    /// Taken while stops change in database and directory.
+    let stopTurn = Turn()
+    /// To be run by the process.
+    package var workers: [any Worker] { [notices, manifests] }
 
     package init(
         pool: PostgresPool, signer: BrokerCredentialSigner, client: MQTTClient,
@@ -39,59 +47,72 @@ package final class DevicesService: Sendable {
         store = DevicesStore(pool: pool)
         commands = CommandStore(pool: pool)
         self.signer = signer
-        self.client = client
         self.dispatcher = dispatcher
         self.unixMilliseconds = unixMilliseconds
         self.log = log.of("devices")
         self.changed = changed
+        let notices = BrokerNotices(client: client, dispatcher: dispatcher, log: self.log)
+        self.notices = notices
+        let store = store
+        manifests = ManifestKeeper(
+            store: store, dispatcher: dispatcher, devices: devices, log: self.log,
+            makeID: {
+                var random = SecureRandom()
+                return Identifier(unixMilliseconds: unixMilliseconds(), using: &random)
+            },
+            kept: { device, agents in
+                changed(device.workspace)
+                await Self.repeatStops(
+                    of: device, to: agents, unixMilliseconds(), notices: notices,
+                    dispatcher: dispatcher)
+            })
+        inbox = AgentInbox(
+            client: client, dispatcher: dispatcher, manifests: manifests, log: self.log,
+            changed: changed)
     }
 
-    /// Fills the directory from the database and tells the broker who is revoked and what is
-    /// stopped; at start, and whenever the broker was away.
+    /// A stopped device that came to another agent: both must know.
+    private static func repeatStops(
+        of device: Device, to agents: [AgentID], _ unixMilliseconds: Int64,
+        notices: BrokerNotices, dispatcher: CommandDispatcher
+    ) async {
+        await dispatcher.run { dispatcher in
+            guard !agents.isEmpty, dispatcher.directory.stops.contains(.device(device.id)) else {
+                return
+            }
+            _ = dispatcher.updateDirectory {
+                $0.raiseStopSequences(of: agents, unixMilliseconds: unixMilliseconds)
+            }
+            notices.publishStops(of: agents)
+        }
+    }
+
+    /// Fills the directory from the database; before the client and the workers run. The broker
+    /// is told who is revoked and what is stopped at each connection (`BrokerNotices`).
     package func load() async throws {
         let agents = try await store.agents()
         let devices = try await store.devices()
         let stops = try await store.stops()
-        await onLoop { dispatcher in
+        await dispatcher.run { dispatcher in
             dispatcher.updateDirectory { directory in
                 for agent in agents {
                     var agent = agent
-                    agent.state = directory.agents[agent.id]?.state
+                    if let known = directory.agents[agent.id] {
+                        agent.state = known.state
+                        agent.telemetry = known.telemetry
+                        agent.stopSequence = max(agent.stopSequence, known.stopSequence)
+                    }
                     directory.put(agent)
                 }
                 for device in devices { directory.put(device) }
                 for stop in stops { directory.setStop(stop, isStopped: true) }
             }
         }
-        for agent in agents where agent.isRevoked { revokeAtBroker(agent, epoch: agent.epoch) }
-        await publishStops(of: agents.filter { !$0.isRevoked }.map(\.id))
+        notices.watchConnection()
     }
 
     /// Subscribes to what agents say. Call once, before the client runs.
-    package func subscribe() {
-        client.subscribe(Topic.everyAgent(.outcome)) { [weak self] message in
-            self?.received(message, as: Outcome.self) { service, topic, outcome in
-                service.dispatcher.receive(outcome, from: topic.agent)
-            }
-        }
-        client.subscribe(Topic.everyAgent(.state)) { [weak self] message in
-            self?.received(message, as: AgentState.self) { service, topic, state in
-                service.take(state, from: topic)
-            }
-        }
-        client.subscribe(Topic.everyAgent(.telemetry), quality: .atMostOnce) { [weak self] message in
-            self?.received(message, as: AgentTelemetry.self) { service, topic, telemetry in
-                service.dispatcher.updateDirectory {
-                    $0.update(topic.agent) { $0.telemetry = telemetry }
-                }
-            }
-        }
-        client.subscribe(Topic.everyAgent(.manifest)) { [weak self] message in
-            self?.received(message, as: AgentManifest.self) { service, topic, manifest in
-                service.take(manifest, from: topic)
-            }
-        }
-    }
+    package func subscribe() { inbox.subscribe() }
 
     // Pairing.
 
@@ -130,23 +151,39 @@ package final class DevicesService: Sendable {
         token: String, publicKey: String, name: String, platform: String
     ) async throws -> Pairing {
         let name = try Self.name(name)
-        guard let key = Base64URL.decode(publicKey), key.count == 32 else {
+        let key: Ed25519.PublicKey
+        do { key = try Ed25519.PublicKey(publicKey) } catch {
             throw DevicesError.invalid(
                 path: "public_key", message: "must be 32 bytes of Ed25519 key in base64url")
         }
         do {
             let agent = try await store.pair(
                 tokenHash: SHA256.hash(Array(token.utf8)), as: newID(), name: name,
-                platform: String(platform.prefix(60)), publicKey: key,
+                platform: Self.platform(platform), publicKey: key.bytes,
                 at: Timestamp(unixMilliseconds: unixMilliseconds()))
             guard let agent else { throw DevicesError.wrongAgentToken }
-            await onLoop { $0.updateDirectory { $0.put(agent) } }
-            await publishStops(of: [agent.id])
-            changed(agent.workspace)
+            try await welcome(agent)
             return try pairing(of: agent)
         } catch let error as PostgresError where error.isUniqueViolation() {
             throw DevicesError.keyTaken
         }
+    }
+
+    /// Puts a new agent into the directory. One of a stopped workspace is told so with a number
+    /// that it obeys; 0 means to it that nothing was ever stopped.
+    private func welcome(_ agent: Agent) async throws {
+        let now = unixMilliseconds()
+        let notices = notices
+        let sequences = await dispatcher.run { dispatcher -> [(AgentID, Int64)] in
+            defer { notices.publishStops(of: [agent.id]) }
+            return dispatcher.updateDirectory { directory in
+                directory.put(agent)
+                guard directory.emergencyStop(of: agent).isAgentStopped else { return [] }
+                return directory.raiseStopSequences(of: [agent.id], unixMilliseconds: now)
+            }
+        }
+        changed(agent.workspace)
+        if !sequences.isEmpty { try await store.keep(sequences: sequences) }
     }
 
     /// Gives an agent a new credential; the request is signed with the agent's key over
@@ -155,7 +192,7 @@ package final class DevicesService: Sendable {
         of agent: AgentID, issuedAtMilliseconds: Int64, nonce: String, signature: String
     ) async throws -> Pairing {
         let (skew, isFar) = issuedAtMilliseconds.subtractingReportingOverflow(unixMilliseconds())
-        let known = await onLoop { $0.directory.agents[agent] }
+        let known = await dispatcher.run { $0.directory.agents[agent] }
         guard !isFar, skew.magnitude <= Limits.clockSkewMax.millisecondsClamped.magnitude,
             let known, !known.isRevoked, nonce.utf8.count <= 64,
             let signature = Base64URL.decode(signature),
@@ -174,17 +211,19 @@ package final class DevicesService: Sendable {
         guard let epoch = try await store.revokeAgent(id, of: workspace) else {
             throw DevicesError.notFound("agent")
         }
-        let agent = await onLoop { dispatcher in
+        let (notices, inbox) = (notices, inbox)
+        await dispatcher.run { dispatcher in
             dispatcher.updateDirectory { directory in
                 directory.update(id) { agent in
                     agent.isRevoked = true
-                    agent.epoch = epoch
+                    agent.epoch = max(agent.epoch, epoch)
                     agent.state = nil
+                    agent.telemetry = nil
                 }
-                return directory.agents[id]
             }
+            inbox.forget(id)
+            notices.publishRevocation(of: id)
         }
-        if let agent { revokeAtBroker(agent, epoch: epoch) }
         changed(workspace)
     }
 
@@ -194,7 +233,7 @@ package final class DevicesService: Sendable {
     package func overview(
         of workspace: WorkspaceID
     ) async -> (agents: [Agent], devices: [(Device, BoardState, isStopped: Bool)]) {
-        await onLoop { dispatcher in
+        await dispatcher.run { dispatcher in
             let directory = dispatcher.directory
             let devices = directory.devices(of: workspace).map { device in
                 (device, directory.condition(of: device), isStopped: directory.isStopped(device))
@@ -205,7 +244,7 @@ package final class DevicesService: Sendable {
 
     /// What is stopped in a workspace.
     package func stops(of workspace: WorkspaceID) async -> [StopTarget] {
-        await onLoop { dispatcher in
+        await dispatcher.run { dispatcher in
             let directory = dispatcher.directory
             return directory.stops.filter { target in
                 switch target {
@@ -237,14 +276,17 @@ package final class DevicesService: Sendable {
         _ id: DeviceID, of workspace: WorkspaceID, to name: String
     ) async throws {
         let name = try Self.name(name)
-        guard try await store.renameDevice(id, of: workspace, to: name) else {
-            throw DevicesError.notFound("device")
-        }
-        await onLoop { dispatcher in
-            dispatcher.updateDirectory { directory in
-                guard var device = directory.devices[id] else { return }
-                device.name = name
-                directory.put(device)
+        // Not while a manifest changes it, whose answer would bring the old name back.
+        try await devices.take {
+            guard try await store.renameDevice(id, of: workspace, to: name) else {
+                throw DevicesError.notFound("device")
+            }
+            await dispatcher.run { dispatcher in
+                dispatcher.updateDirectory { directory in
+                    guard var device = directory.devices[id] else { return }
+                    device.name = name
+                    directory.put(device)
+                }
             }
         }
         changed(workspace)
@@ -256,7 +298,7 @@ package final class DevicesService: Sendable {
     package func problems(
         with actions: [Action], in workspace: WorkspaceID
     ) async -> [(path: String, message: String)] {
-        await onLoop { dispatcher in
+        await dispatcher.run { dispatcher in
             actions.enumerated().compactMap { index, action in
                 guard let device = dispatcher.directory.devices[action.device],
                     device.workspace == workspace
@@ -277,7 +319,7 @@ package final class DevicesService: Sendable {
     package func command(
         _ action: Action, in workspace: WorkspaceID, deadline: Duration, trace: Trace
     ) async throws -> CommandID {
-        let id = await onLoop { dispatcher -> CommandID? in
+        let id = await dispatcher.run { dispatcher -> CommandID? in
             guard dispatcher.directory.devices[action.device]?.workspace == workspace else {
                 return nil
             }
@@ -291,10 +333,10 @@ package final class DevicesService: Sendable {
     package func commands(
         of workspace: WorkspaceID, before cursor: CommandID?, limit: Int
     ) async throws -> (page: [LoggedCommand], next: CommandID?) {
-        let found = try await commands.commands(
-            of: workspace, before: cursor, limit: min(limit, Limits.commandsPageMax) + 1)
-        let page = Array(found.prefix(min(limit, Limits.commandsPageMax)))
-        return (page, found.count > page.count ? page.last?.id : nil)
+        let limit = min(max(limit, 1), Limits.commandsPageMax)
+        let found = try await commands.commands(of: workspace, before: cursor, limit: limit + 1)
+        let page = found.prefix(limit)
+        return (page.compactMap(\.command), found.count > page.count ? page.last?.id : nil)
     }
 
     package func command(
@@ -312,126 +354,6 @@ package final class DevicesService: Sendable {
         return try await commands.deleteEnded(before: end, limit: 10_000)
     }
 
-    // E-stop.
-
-    /// Presses or releases the E-stop of a target. Pressing acts at once, in memory and at the
-    /// broker, and is written down after; releasing is written down first.
-    package func setStop(
-        _ target: StopTarget, in workspace: WorkspaceID, isStopped: Bool, by account: AccountID
-    ) async throws {
-        let agents = await onLoop { dispatcher -> [AgentID]? in
-            let directory = dispatcher.directory
-            switch target {
-            case .workspace(let id):
-                return id == workspace ? directory.agents(of: workspace).map(\.id) : nil
-            case .agent(let id):
-                return directory.agents[id]?.workspace == workspace ? [id] : nil
-            case .device(let id):
-                guard let device = directory.devices[id], device.workspace == workspace else {
-                    return nil
-                }
-                return [device.agent]
-            }
-        }
-        guard let agents else { throw DevicesError.notFound("device") }
-        if isStopped {
-            await onLoop { dispatcher in
-                dispatcher.updateDirectory { directory in
-                    directory.setStop(target, isStopped: true)
-                    // Ahead of the database: the next number is certain, as one process owns it.
-                    for agent in agents { directory.update(agent) { $0.stopSequence += 1 } }
-                }
-            }
-            await publishStops(of: agents)
-            try await store.insertStop(target, of: workspace, by: account)
-        } else {
-            try await store.deleteStop(target)
-            await onLoop { $0.updateDirectory { $0.setStop(target, isStopped: false) } }
-        }
-        // The database's count is the truth after a restart; it only ever grows.
-        for (agent, sequence) in try await store.raiseStopSequence(of: agents) {
-            await onLoop { dispatcher in
-                dispatcher.updateDirectory {
-                    $0.update(agent) { $0.stopSequence = max($0.stopSequence, sequence) }
-                }
-            }
-        }
-        if !isStopped { await publishStops(of: agents) }
-        changed(workspace)
-    }
-
-    private func publishStops(of agents: [AgentID]) async {
-        let messages = await onLoop { dispatcher in
-            agents.compactMap { id -> (Topic, EmergencyStop)? in
-                guard let agent = dispatcher.directory.agents[id] else { return nil }
-                let topic = Topic(workspace: agent.workspace, agent: id, leaf: .estop)
-                return (topic, dispatcher.directory.emergencyStop(of: agent))
-            }
-        }
-        for (topic, stop) in messages {
-            do {
-                let payload = Array(try JSONEncoder().encode(stop))
-                client.publish(
-                    MQTTMessage(topic: topic.name, payload: payload, isRetained: true),
-                    completion: nil)
-            } catch {
-                log.error("cannot write an E-stop", ["reason": .string("\(error)")])
-            }
-        }
-    }
-
-    // From agents, on the loop.
-
-    private func received<Payload: Decodable>(
-        _ message: MQTTMessage, as type: Payload.Type,
-        _ handle: (DevicesService, Topic, Payload) -> Void
-    ) {
-        guard let topic = Topic(message.topic) else { return }
-        do {
-            let payload = try JSONDecoder().decode(type, from: Data(message.payload))
-            guard dispatcher.directory.agents[topic.agent]?.workspace == topic.workspace else {
-                return
-            }
-            handle(self, topic, payload)
-        } catch {
-            log.warning(
-                "unreadable message from an agent",
-                ["topic": .string(message.topic), "reason": .string("\(error)")])
-        }
-    }
-
-    private func take(_ state: AgentState, from topic: Topic) {
-        dispatcher.updateDirectory { $0.update(topic.agent) { $0.state = state } }
-        changed(topic.workspace)
-    }
-
-    private func take(_ manifest: AgentManifest, from topic: Topic) {
-        guard let agent = dispatcher.directory.agents[topic.agent], !agent.isRevoked else { return }
-        Task { [self] in
-            for board in manifest.boards.prefix(AgentManifest.boardsMax) {
-                do { try await keep(board, of: agent) } catch {
-                    log.warning(
-                        "cannot keep a device",
-                        ["board": .string("\(board.uid)"), "reason": .string("\(error)")])
-                }
-            }
-            changed(agent.workspace)
-        }
-    }
-
-    private func keep(_ board: AgentManifest.Board, of agent: Agent) async throws {
-        let known = await onLoop { $0.directory.device(of: agent.id, board: board.uid) }
-        if let known, known.manifest == board.manifest { return }
-        if known == nil, try await store.deviceCount(of: agent.workspace) >= Limits.devicesMax {
-            throw DevicesError.tooMany("devices")
-        }
-        let manifest = String(decoding: try JSONEncoder().encode(board.manifest), as: UTF8.self)
-        let name = "\(board.manifest.board) \(board.uid.description.suffix(4))"
-        let device = try await store.upsertDevice(
-            newID(), agent: agent, board: board.uid, name: name, manifest: manifest)
-        if let device { await onLoop { $0.updateDirectory { $0.put(device) } } }
-    }
-
     // Parts.
 
     private func pairing(of agent: Agent) throws -> Pairing {
@@ -445,25 +367,15 @@ package final class DevicesService: Sendable {
             credentialExpiresAtMilliseconds: expiry)
     }
 
-    private func revokeAtBroker(_ agent: Agent, epoch: Int64) {
-        let text = "revoke \(agent.workspace) \(agent.id) \(epoch)"
-        client.publish(
-            MQTTMessage(topic: BrokerCredential.controlTopic, payload: Array(text.utf8)))
-    }
-
-    private func onLoop<Value: Sendable>(
-        _ body: @escaping @Sendable (CommandDispatcher) -> Value
-    ) async -> Value {
-        let dispatcher = dispatcher
-        if dispatcher.loop.isCurrent { return body(dispatcher) }
-        return await withCheckedContinuation { continuation in
-            dispatcher.loop.submit { continuation.resume(returning: body(dispatcher)) }
-        }
-    }
-
     private func newID<Entity>() -> Identifier<Entity> {
         var random = SecureRandom()
         return Identifier(unixMilliseconds: unixMilliseconds(), using: &random)
+    }
+
+    /// What an agent calls its machine, as far as it can be kept.
+    private static func platform(_ text: String) -> String {
+        let scalars = text.unicodeScalars.filter { $0.properties.generalCategory != .control }
+        return String(String.UnicodeScalarView(scalars.prefix(60)))
     }
 
     private static func name(_ text: String) throws -> String {

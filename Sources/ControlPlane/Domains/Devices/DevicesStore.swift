@@ -114,15 +114,6 @@ struct DevicesStore: Sendable {
             """, as: (Int64).self)
     }
 
-    /// The stop state of each agent changed: their next sequence numbers.
-    func raiseStopSequence(of agents: [AgentID]) async throws -> [(AgentID, Int64)] {
-        try await pool.query(
-            """
-            UPDATE devices.agent SET stop_sequence = stop_sequence + 1
-            WHERE id = ANY(\(agents)) RETURNING id, stop_sequence
-            """, as: (AgentID, Int64).self)
-    }
-
     // Devices.
 
     private static let deviceColumns: SQL =
@@ -209,22 +200,49 @@ struct DevicesStore: Sendable {
         }
     }
 
+    /// Writes a stop down, with the numbers of the messages that say so.
     func insertStop(
-        _ target: StopTarget, of workspace: WorkspaceID, by account: AccountID
+        _ target: StopTarget, of workspace: WorkspaceID, by account: AccountID,
+        sequences: [(AgentID, Int64)]
     ) async throws {
         let (scope, high, low) = Self.parts(of: target)
         let id = Identifier<StopTarget>(high: high, low: low)
-        try await pool.execute(
-            """
-            INSERT INTO devices.stop (target_id, scope, workspace_id, stopped_by)
-            VALUES (\(id), \(scope), \(workspace), \(account)) ON CONFLICT (target_id) DO NOTHING
-            """)
+        try await pool.transaction { tx in
+            try await tx.execute(
+                """
+                INSERT INTO devices.stop (target_id, scope, workspace_id, stopped_by)
+                VALUES (\(id), \(scope), \(workspace), \(account))
+                ON CONFLICT (target_id) DO NOTHING
+                """)
+            try await Self.keep(sequences, in: tx)
+        }
     }
 
-    func deleteStop(_ target: StopTarget) async throws {
+    func deleteStop(_ target: StopTarget, sequences: [(AgentID, Int64)]) async throws {
         let (_, high, low) = Self.parts(of: target)
         let id = Identifier<StopTarget>(high: high, low: low)
-        try await pool.execute("DELETE FROM devices.stop WHERE target_id = \(id)")
+        try await pool.transaction { tx in
+            try await tx.execute("DELETE FROM devices.stop WHERE target_id = \(id)")
+            try await Self.keep(sequences, in: tx)
+        }
+    }
+
+    /// Keeps the numbers of agents' stop states; they only ever grow.
+    func keep(sequences: [(AgentID, Int64)]) async throws {
+        try await Self.keep(sequences, in: pool)
+    }
+
+    private static func keep(
+        _ sequences: [(AgentID, Int64)], in database: some PostgresQueryable
+    ) async throws {
+        // In one order, so that two of these never wait for each other.
+        let sorted = sequences.sorted { $0.0 < $1.0 }
+        try await database.execute(
+            """
+            UPDATE devices.agent SET stop_sequence = greatest(stop_sequence, t.sequence)
+            FROM unnest(\(sorted.map(\.0)), \(sorted.map(\.1))) AS t (agent, sequence)
+            WHERE id = t.agent
+            """)
     }
 
     private static func parts(of target: StopTarget) -> (scope: String, UInt64, UInt64) {

@@ -138,13 +138,26 @@ struct LiveRoutes {
 
     // What viewers do.
 
+    /// Their `Idempotency-Key` is honoured in memory while the livestream runs: no database
+    /// stands between a deed and the hardware.
     private var deeds: [Endpoint] {
         [
+            Endpoint(
+                .get, "/api/v1/livestreams/{livestream_id:uuid}/socket",
+                "Events as they happen, and deeds, over a WebSocket", tag: Self.tag,
+                access: .signedIn, rate: .stream, answer: .webSocket(LiveEventJSON.schema),
+                errors: [.notFound]
+            ) { [service, hub] call in
+                let livestream = try await service.livestream(try call.id("livestream_id"))
+                let socket = LiveSocket(service: service, hub: hub)
+                return try call.webSocket(
+                    socket.handler(of: try call.requireAccount(), in: livestream.id))
+            },
             Endpoint(
                 .post, "/api/v1/livestreams/{livestream_id:uuid}/comments", "Comment",
                 tag: Self.tag, access: .signedIn, rate: .write,
                 body: .json(.object([.required("text", .string(1...500))]), limit: 4096),
-                answer: .item(LiveEventJSON.schema), status: .created, isIdempotent: true,
+                answer: .item(LiveEventJSON.schema), status: .created,
                 errors: [.notFound, .serviceUnavailable]
             ) { [service] call in
                 let body: CommentBody = try call.body()
@@ -187,7 +200,7 @@ struct LiveRoutes {
     private func plain(_ path: PathPattern, _ summary: String, _ deed: NativeDeed) -> Endpoint {
         Endpoint(
             .post, path, summary, tag: Self.tag, access: .signedIn, rate: .write,
-            answer: .item(LiveEventJSON.schema), status: .created, isIdempotent: true,
+            answer: .item(LiveEventJSON.schema), status: .created,
             errors: [.notFound, .serviceUnavailable]
         ) { [service] call in try await Self.take(deed, call, service) }
     }
@@ -196,7 +209,9 @@ struct LiveRoutes {
         _ deed: NativeDeed, _ call: Call, _ service: LiveService
     ) async throws -> Response {
         let event = try await service.take(
-            deed, by: try call.requireAccount(), in: try call.id("livestream_id"))
+            deed, by: try call.requireAccount(), in: try call.id("livestream_id"),
+            id: RepeatKey.make(
+                try call.requireAccount(), call.request.header("idempotency-key")))
         return try .item(event, status: .created)
     }
 }

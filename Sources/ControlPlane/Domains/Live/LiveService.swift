@@ -105,20 +105,23 @@ package final class LiveService: Sendable {
     // The viewers' verbs.
 
     /// Takes what a viewer of our own did.
+    /// - Parameter id: names the deed; a repeat is not acted on and answers the first one's event.
     package func take(
-        _ deed: NativeDeed, by account: AccountID, in id: LivestreamID
+        _ deed: NativeDeed, by account: AccountID, in livestream: LivestreamID, id: String = ""
     ) async throws -> LiveEvent {
         let arrived = now
         let viewer = try await viewer(account)
-        let room = try heldRoom(id)
+        let room = try heldRoom(livestream)
         let isHost = account == room.livestream.createdBy
         let shown =
             isHost
             ? Viewer(
                 id: viewer.id, handle: viewer.handle, name: viewer.name,
                 roles: viewer.roles.union(.host)) : viewer
-        guard let event = room.take(deed, by: shown, id: "", now) else {
-            throw LiveError.emptyDeed
+        guard let event = room.take(deed, by: shown, id: id, now) else {
+            let first = id.isEmpty ? nil : room.recentEvents.last { $0.sourceMessageID == id }
+            guard let first else { throw LiveError.emptyDeed }
+            return first
         }
         publish([event], of: room, arrived: arrived)
         return event
@@ -247,7 +250,8 @@ package final class LiveService: Sendable {
     private func publish(_ events: [LiveEvent], of room: OpenRoom, arrived: Moment) {
         guard !events.isEmpty else { return }
         for event in events {
-            let created = event.createdAtMilliseconds
+            // The age of a recording says nothing about the way of its bytes.
+            let created = event.source == .replay ? 0 : event.createdAtMilliseconds
             deliver(
                 LiveDelivery(
                     workspace: room.livestream.workspace, event: event,

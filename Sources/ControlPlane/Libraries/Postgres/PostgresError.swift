@@ -65,6 +65,9 @@ package struct PostgresError: Error, Equatable, Sendable {
             || (state == .featureNotSupported && message.contains("cached plan"))
     }
 
+    /// Whether the connection is gone, by itself or by the server's will (class 57P).
+    var isLoss: Bool { kind == .connectionLost || state?.description.hasPrefix("57P") ?? false }
+
     func during(_ operation: String) -> PostgresError {
         guard self.operation.isEmpty else { return self }
         var error = self

@@ -194,7 +194,8 @@ package struct BoardSession: Sendable {
 
     /// Set-state commands are sent again; motion is not, because it may have been done.
     private mutating func unknown(_ pending: PendingCommand, _ reason: Reason) -> [Ended] {
-        guard pending.channel.delivery == .atLeastOnce, !isStopped else {
+        let delivery = pending.channel.delivery(of: pending.command.operation)
+        guard delivery == .atLeastOnce, !isStopped else {
             return [Ended(pending, .failed, reason)]
         }
         queues[pending.channel.id, default: ChannelQueue()].putBack(pending, notBefore: 0)

@@ -54,6 +54,10 @@ package struct ChannelQueue: Sendable {
     /// Commands that wait, at most; beyond it a command is refused as `queue_full`.
     package static let countMax = 32
 
+    /// What a board may be late with switching off, milliseconds: its pause begins then, and
+    /// a command that comes sooner is refused as busy and costs another round trip.
+    static let settleMilliseconds = 2
+
     private var waiting: [PendingCommand] = []
     /// Until then the last command has the channel, monotonic.
     private(set) var freeAtNanoseconds: Int64 = 0
@@ -103,7 +107,8 @@ package struct ChannelQueue: Sendable {
     package mutating func executed(_ command: PendingCommand, at now: Int64) {
         let duration = command.command.operation.exclusiveMilliseconds
         let pause = command.channel.pauseMinMilliseconds
-        let busy = duration > 0 || command.isOff ? duration + pause : 0
+        let isBusy = duration > 0 || command.isOff
+        let busy = isBusy ? duration + pause + Self.settleMilliseconds : 0
         freeAtNanoseconds = now + Int64(busy) * 1_000_000
     }
 

@@ -31,7 +31,8 @@ package enum StatusText {
         text += board.fault.isEmpty ? "\n" : ", last fault \(board.fault)\n"
         if let link = board.link {
             text += "  link    \(link.sent) sent, \(link.retries) again, \(link.damaged) damaged, "
-            text += "\(link.refusals) refused, round trip p50 \(link.roundTripP50Microseconds) µs, "
+            text += "\(link.refusals) refused, round trip "
+            text += "p50 \(link.roundTripP50Microseconds) µs, "
             text += "p99 \(link.roundTripP99Microseconds) µs\n"
         }
         for channel in board.channels {

@@ -83,15 +83,15 @@ package final class Journal {
         PRAGMA user_version = 1;
         """
 
-    private let database: SQLiteDatabase
-    private let decoder = JSONDecoder()
-    private let encoder = JSONEncoder()
+    let database: SQLiteDatabase
+    let decoder = JSONDecoder()
+    let encoder = JSONEncoder()
     /// Places of the oldest and the newest spooled outcome, to know their number without
     /// counting them; published ones in between make it an upper bound.
-    private var spoolOldest: Int64
-    private var spoolNewest: Int64
+    var spoolOldest: Int64
+    var spoolNewest: Int64
     /// Outcomes dropped because the spool was full or they were too old, since the file was made.
-    package private(set) var droppedOutcomes: Int
+    package internal(set) var droppedOutcomes: Int
 
     /// - Parameter path: of the database file; its folder must exist.
     package init(path: String) throws(JournalError) {
@@ -113,7 +113,8 @@ package final class Journal {
         spoolNewest = ends?.last?.integer ?? 0
         spoolOldest = ends?.first?.integer ?? spoolNewest + 1
         let dropped = try database.run("SELECT value FROM facts WHERE name = 'dropped_outcomes'")
-        droppedOutcomes = Int(String(decoding: dropped.first?.first?.blob ?? [], as: UTF8.self)) ?? 0
+        droppedOutcomes =
+            Int(String(decoding: dropped.first?.first?.blob ?? [], as: UTF8.self)) ?? 0
     }
 
     // Commands.
@@ -213,162 +214,7 @@ package final class Journal {
         return found
     }
 
-    // The spool of outcomes.
-
-    /// How many outcomes wait for the broker, at most.
-    package var spooledCount: Int { Int(max(0, spoolNewest - spoolOldest + 1)) }
-
-    /// Outcomes after a place, oldest first.
-    package func spooled(after place: Int64, limit: Int) throws(JournalError) -> [Spooled] {
-        try database.run(
-            "SELECT place, payload FROM outcomes WHERE place > ? ORDER BY place LIMIT ?",
-            [.integer(place), .integer(Int64(limit))]
-        ).compactMap { row in
-            guard row.count == 2, let place = row[0].integer, let payload = row[1].blob else {
-                return nil
-            }
-            return Spooled(place: place, payload: payload)
-        }
-    }
-
-    /// The broker has them.
-    package func forgetOutcomes(_ places: [Int64]) throws(JournalError) {
-        guard !places.isEmpty else { return }
-        try transaction { () throws(JournalError) in
-            for place in places {
-                try database.run("DELETE FROM outcomes WHERE place = ?", [.integer(place)])
-            }
-        }
-        try findOldestOutcome()
-    }
-
-    private func dropOldestOutcome() throws(JournalError) {
-        try database.run("DELETE FROM outcomes WHERE place = ?", [.integer(spoolOldest)])
-        try countDropped(database.changes)
-        try findOldestOutcome()
-    }
-
-    private func findOldestOutcome() throws(JournalError) {
-        let rows = try database.run("SELECT min(place) FROM outcomes")
-        spoolOldest = rows.first?.first?.integer ?? spoolNewest + 1
-    }
-
-    private func countDropped(_ count: Int) throws(JournalError) {
-        guard count > 0 else { return }
-        droppedOutcomes += count
-        try setFact("dropped_outcomes", Array("\(droppedOutcomes)".utf8))
-    }
-
-    // Housekeeping.
-
-    /// Forgets old commands and drops old outcomes, a bounded number at a time.
-    package func prune(at nowMilliseconds: Int64) throws(JournalError) {
-        let limit = SQLiteDatabase.Value.integer(Int64(Limits.pruneMax))
-        try database.run(
-            """
-            DELETE FROM outcomes WHERE place IN (
-                SELECT place FROM outcomes ORDER BY place LIMIT ?2
-            ) AND ended_ms < ?1
-            """, [.integer(nowMilliseconds - Limits.spoolMilliseconds), limit])
-        try countDropped(database.changes)
-        try findOldestOutcome()
-        try database.run(
-            """
-            DELETE FROM commands WHERE arrival IN (
-                SELECT arrival FROM commands ORDER BY arrival LIMIT ?2
-            ) AND progress = 2 AND (received_ms < ?1 OR arrival <= (
-                SELECT max(arrival) FROM commands
-            ) - ?3)
-            """,
-            [
-                .integer(nowMilliseconds - Limits.memoryMilliseconds), limit,
-                .integer(Int64(Limits.commandsMax)),
-            ])
-    }
-
-    // Facts.
-
-    /// The latched E-stop; nil if none was ever kept or it cannot be read.
-    package func stopState() throws(JournalError) -> EmergencyStop? {
-        let rows = try database.run("SELECT value FROM facts WHERE name = 'emergency_stop'")
-        guard let bytes = rows.first?.first?.blob else { return nil }
-        // Our own writing; unreadable means damaged, which is treated as stopped.
-        if let stop = try? decoder.decode(EmergencyStop.self, from: Data(bytes)) { return stop }
-        return EmergencyStop(sequence: 0, isAgentStopped: true, stoppedBoards: [])
-    }
-
-    package func keep(_ stop: EmergencyStop) throws(JournalError) {
-        // Encoding plain numbers and text cannot fail; an empty value would read as stopped.
-        let bytes = (try? encoder.encode(stop)).map(Array.init) ?? []
-        try setFact("emergency_stop", bytes)
-    }
-
-    private func setFact(_ name: String, _ value: [UInt8]) throws(JournalError) {
-        try database.run(
-            """
-            INSERT INTO facts (name, value) VALUES (?, ?)
-            ON CONFLICT (name) DO UPDATE SET value = excluded.value
-            """, [.text(name), .blob(value)])
-    }
-
-    // Boards.
-
-    package func keepManifest(
-        crc: UInt32, bytes: [UInt8], at nowMilliseconds: Int64
-    ) throws(JournalError) {
-        try database.run(
-            "INSERT OR REPLACE INTO manifests (crc, bytes, seen_ms) VALUES (?, ?, ?)",
-            [.integer(Int64(crc)), .blob(bytes), .integer(nowMilliseconds)])
-        try database.run(
-            """
-            DELETE FROM manifests WHERE crc NOT IN (
-                SELECT crc FROM manifests ORDER BY seen_ms DESC LIMIT ?
-            )
-            """, [.integer(Int64(Limits.manifestsMax))])
-    }
-
-    package func manifests() throws(JournalError) -> [UInt32: [UInt8]] {
-        var found: [UInt32: [UInt8]] = [:]
-        for row in try database.run("SELECT crc, bytes FROM manifests") {
-            guard row.count == 2, let crc = row[0].integer, let key = UInt32(exactly: crc),
-                let bytes = row[1].blob
-            else { continue }
-            found[key] = bytes
-        }
-        return found
-    }
-
-    /// Keeps a board; of more than `AgentManifest.boardsMax`, those seen longest ago are
-    /// forgotten.
-    package func keepBoard(
-        _ board: KnownBoard, at nowMilliseconds: Int64
-    ) throws(JournalError) {
-        try database.run(
-            """
-            INSERT OR REPLACE INTO boards (uid, manifest_crc, port, seen_ms) VALUES (?, ?, ?, ?)
-            """,
-            [
-                .text(board.uid.description), .integer(Int64(board.manifestCRC)),
-                .text(board.port), .integer(nowMilliseconds),
-            ])
-        try database.run(
-            """
-            DELETE FROM boards WHERE uid NOT IN (
-                SELECT uid FROM boards ORDER BY seen_ms DESC LIMIT ?
-            )
-            """, [.integer(Int64(AgentManifest.boardsMax))])
-    }
-
-    package func boards() throws(JournalError) -> [KnownBoard] {
-        try database.run("SELECT uid, manifest_crc, port FROM boards ORDER BY uid").compactMap {
-            guard $0.count == 3, let uid = $0[0].text.flatMap({ BoardUID($0) }),
-                let crc = $0[1].integer.flatMap({ UInt32(exactly: $0) }), let port = $0[2].text
-            else { return nil }
-            return KnownBoard(uid: uid, manifestCRC: crc, port: port)
-        }
-    }
-
-    private func transaction(
+    func transaction(
         _ body: () throws(JournalError) -> Void
     ) throws(JournalError) {
         try database.run("BEGIN IMMEDIATE")
@@ -382,12 +228,12 @@ package final class Journal {
         }
     }
 
-    private func encoded(_ outcome: Outcome) -> [UInt8] {
+    func encoded(_ outcome: Outcome) -> [UInt8] {
         // Encoding plain numbers and text cannot fail.
         (try? encoder.encode(outcome)).map(Array.init) ?? []
     }
 
-    private func key(_ id: CommandID) -> SQLiteDatabase.Value {
+    func key(_ id: CommandID) -> SQLiteDatabase.Value {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(16)
         for word in [id.high, id.low] {

@@ -17,41 +17,7 @@ enum ManifestReader {
         } catch {
             throw Problem(description: "it is not the JSON of a manifest")
         }
-        if let problem = problem(of: manifest) { throw Problem(description: problem) }
+        if let problem = manifest.problem { throw Problem(description: problem) }
         return manifest
-    }
-
-    private static func problem(of manifest: BoardManifest) -> String? {
-        if manifest.linkVersion != 1 { return "its protocol is \(manifest.linkVersion), not 1" }
-        guard !manifest.board.isEmpty, manifest.board.utf8.count <= 32 else {
-            return "its board name is empty or too long"
-        }
-        guard manifest.channels.count <= BoardManifest.channelsMax else {
-            return "it has more than \(BoardManifest.channelsMax) channels"
-        }
-        guard Set(manifest.channels.map(\.id)).count == manifest.channels.count,
-            Set(manifest.channels.map(\.name)).count == manifest.channels.count
-        else { return "two of its channels have the same id or name" }
-        for channel in manifest.channels {
-            guard isName(channel.name) else { return "a channel has a bad name" }
-            let times = 0...60_000
-            guard times.contains(channel.onMaxMilliseconds),
-                times.contains(channel.pauseMinMilliseconds),
-                (0...255).contains(channel.pixels ?? 0)
-            else { return "a limit of channel \(channel.name) is out of its range" }
-        }
-        return nil
-    }
-
-    private static func isName(_ name: String) -> Bool {
-        (1...24).contains(name.utf8.count)
-            && name.utf8.allSatisfy {
-                switch $0 {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                    UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
     }
 }

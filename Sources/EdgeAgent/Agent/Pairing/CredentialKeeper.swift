@@ -1,6 +1,6 @@
+internal import Crypto
 package import Platform
 package import SharedModels
-internal import Crypto
 internal import Synchronization
 
 /// Holds the broker credential and renews it at half of its life, and at once if the broker

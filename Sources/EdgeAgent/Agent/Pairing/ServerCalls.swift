@@ -109,8 +109,8 @@ package struct ServerCalls: Sendable {
     private func post<Value: Decodable>(
         _ path: String, _ body: some Encodable, as type: Value.Type
     ) async throws(Problem) -> Value {
+        // Encoding plain text and numbers cannot fail.
         guard let bytes = try? JSONEncoder().encode(body) else {
-            // Encoding plain text and numbers cannot fail.
             throw .unreadable
         }
         let answer = try await call(path, Array(bytes))

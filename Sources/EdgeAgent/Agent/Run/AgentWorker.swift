@@ -203,6 +203,7 @@ package final class AgentWorker: Worker {
                 agent.loop.submit {
                     control.server.end()
                     agent.core.end()
+                    // It was encoded once already, for the will.
                     guard agent.core.isOnline, let payload = try? offline(agent.settings.version)
                     else { return done.resume() }
                     let topic = Topic(

@@ -10,9 +10,10 @@ package struct Uplink: Sendable {
         ) -> Void
 
     package init(
-        publish: @escaping @Sendable (
-            Topic.Leaf, [UInt8], Bool, @escaping @Sendable (Bool) -> Void
-        ) -> Void
+        publish:
+            @escaping @Sendable (
+                Topic.Leaf, [UInt8], Bool, @escaping @Sendable (Bool) -> Void
+            ) -> Void
     ) {
         self.publish = publish
     }

@@ -31,7 +31,9 @@ package struct StateFolder: Sendable, Hashable {
     /// Where the folder is if nobody says: systemd's, root's, or the user's.
     package static func standard(environment: (String) -> String?) -> StateFolder {
         // systemd separates several by colons; the first is ours.
-        if let folders = environment("STATE_DIRECTORY"), let first = folders.split(separator: ":").first {
+        if let folders = environment("STATE_DIRECTORY"),
+            let first = folders.split(separator: ":").first
+        {
             return StateFolder(path: String(first))
         }
         if getuid() == 0 { return StateFolder(path: "/var/lib/cuelight-agent") }

@@ -36,6 +36,7 @@ package final class SerialPort {
     }
 
     package let path: String
+    private let loop: EventLoop
     private let descriptor: Int32
     private var watch: Watch?
     private var outgoing: [UInt8] = []
@@ -52,6 +53,7 @@ package final class SerialPort {
     ) throws(Problem) {
         loop.preconditionOnLoop()
         self.path = path
+        self.loop = loop
         self.received = received
         self.closed = closed
         descriptor = try Self.open(path, baud: baud)
@@ -64,7 +66,26 @@ package final class SerialPort {
     }
 
     deinit {
-        close()
+        guard let watch else { return }
+        // The last owner may let go anywhere; watches belong to the loop.
+        let left = Remains(watch: watch, descriptor: descriptor)
+        loop.submit { left.close() }
+    }
+
+    private final class Remains: @unchecked Sendable {
+        // Safe: nobody else has the watch any more, and it is used on its loop alone.
+        private let watch: Watch
+        private let descriptor: Int32
+
+        init(watch: Watch, descriptor: Int32) {
+            self.watch = watch
+            self.descriptor = descriptor
+        }
+
+        func close() {
+            watch.cancel()
+            Glibc.close(descriptor)
+        }
     }
 
     /// Sends bytes, now if the line takes them. A stuck line closes the port.

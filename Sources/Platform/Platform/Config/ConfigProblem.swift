@@ -6,6 +6,12 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     /// The line of the file; nil for what is missing or comes from the environment.
     package let line: Int?
 
+    package init(key: String, problem: String, line: Int?) {
+        self.key = key
+        self.problem = problem
+        self.line = line
+    }
+
     package var description: String {
         line.map { "line \($0): \(key): \(problem)" } ?? "\(key): \(problem)"
     }
@@ -16,6 +22,11 @@ package struct ConfigError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The file, or "the environment".
     package let source: String
     package let problems: [ConfigProblem]
+
+    package init(source: String, problems: [ConfigProblem]) {
+        self.source = source
+        self.problems = problems
+    }
 
     package var description: String {
         problems.map { "\(source): \($0)" }.joined(separator: "\n")

@@ -56,7 +56,8 @@ extension ConfigReader {
     package mutating func duration(
         _ key: String, default value: Duration?, in range: ClosedRange<Duration>, _ about: String
     ) -> Duration {
-        let bounds = "\(ConfigUnits.text(range.lowerBound)) to \(ConfigUnits.text(range.upperBound))"
+        let bounds =
+            "\(ConfigUnits.text(range.lowerBound)) to \(ConfigUnits.text(range.upperBound))"
         return read(
             key, value, show: ConfigUnits.text, "\(about) From \(bounds).",
             expected: "a time from \(bounds), such as 250ms, 10s, 5m, 2h or 7d"
@@ -69,7 +70,8 @@ extension ConfigReader {
     package mutating func size(
         _ key: String, default value: Int?, in range: ClosedRange<Int>, _ about: String
     ) -> Int {
-        let bounds = "\(ConfigUnits.text(range.lowerBound)) to \(ConfigUnits.text(range.upperBound))"
+        let bounds =
+            "\(ConfigUnits.text(range.lowerBound)) to \(ConfigUnits.text(range.upperBound))"
         return read(
             key, value, show: ConfigUnits.text, "\(about) From \(bounds).",
             expected: "a size from \(bounds), such as 512, 256KiB, 10MiB or 2GiB"

@@ -95,6 +95,17 @@ package struct ConfigReader {
         sampleText += (sampleText.isEmpty ? "" : "\n") + Self.comment(about) + "[\(name)]\n"
     }
 
+    /// Notes that a value of this section will not do, such as one that does not go with another.
+    package mutating func refuse(_ name: String, _ problem: String) {
+        let key = "\(sectionName).\(name)"
+        let variable = Self.variable(of: key)
+        let isVariable = environment[variable] != nil
+        problems.append(
+            ConfigProblem(
+                key: isVariable ? variable : key, problem: problem,
+                line: isVariable ? nil : text.entries[key]?.line))
+    }
+
     /// Declares a key and finds its value. All typed readers go through here.
     /// - Parameters:
     ///   - shown: the default as the file would write it; nil if the key must be set.
@@ -145,7 +156,8 @@ package struct ConfigReader {
             let isSection = declared.contains { $0.hasPrefix(section) }
             let near = Self.nearest(to: key, among: declared)
             let hint = near.map { "; did you mean \($0)?" } ?? ""
-            let problem = isSection ? "is not a key" : "is not a key: no section \(section.dropLast())"
+            let problem =
+                isSection ? "is not a key" : "is not a key: no section \(section.dropLast())"
             problems.append(ConfigProblem(key: key, problem: problem + hint, line: entry.line))
         }
     }

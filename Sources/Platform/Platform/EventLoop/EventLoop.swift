@@ -223,7 +223,7 @@ package final class EventLoop: @unchecked Sendable {
                 } else {
                     // A handler may have cancelled a watch of this very batch: its token is
                     // then unknown and the stale event falls away.
-                    watches[event.data]?.handler(Readiness(rawValue: event.events))
+                    watches[event.data]?.handler?(Readiness(rawValue: event.events))
                 }
             }
         }

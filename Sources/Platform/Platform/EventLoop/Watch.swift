@@ -14,7 +14,8 @@ package final class Watch {
     package let descriptor: Int32
     package private(set) var interest: Readiness
     let isEdgeTriggered: Bool
-    let handler: (Readiness) -> Void
+    /// Let go at cancellation, with all it captures.
+    private(set) var handler: ((Readiness) -> Void)?
     var token: UInt64 = 0
     private weak var loop: EventLoop?
     private var isCancelled = false
@@ -41,6 +42,7 @@ package final class Watch {
     package func cancel() {
         guard !isCancelled else { return }
         isCancelled = true
+        handler = nil
         loop?.cancel(self)
     }
 }

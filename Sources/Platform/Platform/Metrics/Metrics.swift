@@ -20,7 +20,8 @@ package final class Metrics: Sendable {
     }
 
     /// Counts told apart by labels.
-    package func counters(_ name: String, _ help: String, labels: [String]) -> MetricFamily<Counter> {
+    package func counters(_ name: String, _ help: String, labels: [String]) -> MetricFamily<Counter>
+    {
         precondition(name.hasSuffix("_total"), "the name of a counter ends with _total: \(name)")
         return family(MetricFamily(name, help, .counter, labels) { Counter() })
     }
@@ -81,7 +82,8 @@ package final class Metrics: Sendable {
         return text
     }
 
-    private func family<Metric: MetricValue>(_ fresh: MetricFamily<Metric>) -> MetricFamily<Metric> {
+    private func family<Metric: MetricValue>(_ fresh: MetricFamily<Metric>) -> MetricFamily<Metric>
+    {
         families.withLock { families in
             guard let found = families[fresh.name] else {
                 families[fresh.name] = fresh

@@ -80,7 +80,9 @@ package struct Application: Sendable {
             return try await endpoint.handle(full)
         }
         return try await Repeats(store: hooks.idempotency, log: log).answer(full, key: key) {
-            do { return try await endpoint.handle(full) } catch { return answer(to: error, request) }
+            do { return try await endpoint.handle(full) } catch {
+                return answer(to: error, request)
+            }
         }
     }
 

@@ -26,7 +26,8 @@ enum BodyCheck {
             value = try JSONParser.parse(bytes)
         } catch {
             throw .badRequest(
-                "malformed_json", "The body is not valid JSON: \(error.message) at \(error.offset).")
+                "malformed_json", "The body is not valid JSON: \(error.message) at \(error.offset)."
+            )
         }
         let problems = schema.problems(with: value)
         if !problems.isEmpty { throw .invalid(problems) }

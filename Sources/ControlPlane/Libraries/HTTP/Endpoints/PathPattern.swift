@@ -24,9 +24,12 @@ package struct PathPattern: Sendable, Hashable, ExpressibleByStringLiteral,
     package init(_ text: String) {
         precondition(text.hasPrefix("/"), "a path pattern begins with a slash: \(text)")
         self.text = text
-        segments = text == "/" ? [] : text.dropFirst().split(
-            separator: "/", omittingEmptySubsequences: false
-        ).map(Self.segment)
+        segments =
+            text == "/"
+            ? []
+            : text.dropFirst().split(
+                separator: "/", omittingEmptySubsequences: false
+            ).map(Self.segment)
         var names: Set<String> = []
         for (index, segment) in segments.enumerated() {
             guard case .parameter(let name, let kind) = segment else { continue }

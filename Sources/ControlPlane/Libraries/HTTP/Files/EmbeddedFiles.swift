@@ -59,8 +59,10 @@ package struct EmbeddedFiles: Sendable {
         case .whole:
             return Response.bytes(file.bytes, type: file.type).with("Accept-Ranges", "bytes")
         case .part(let range):
-            return Response.bytes(Array(file.bytes[range]), type: file.type, status: .partialContent)
-                .with("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
+            return Response.bytes(
+                Array(file.bytes[range]), type: file.type, status: .partialContent
+            )
+            .with("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
         case .unsatisfiable:
             return Response.empty(.rangeNotSatisfiable).with("Content-Range", "bytes */\(size)")
         }

@@ -14,7 +14,10 @@ package enum OpenAPI {
         let document = JSONTree.object([
             ("openapi", .text("3.1.0")),
             ("info", .object([("title", .text(title)), ("version", .text(version))])),
-            ("paths", .object(paths.sorted { $0.key < $1.key }.map { ($0.key, .object($0.value)) })),
+            (
+                "paths",
+                .object(paths.sorted { $0.key < $1.key }.map { ($0.key, .object($0.value)) })
+            ),
             (
                 "components",
                 .object([

@@ -18,7 +18,8 @@ extension Schema {
         case (.nullable(let inner), _), (.named(_, let inner), _):
             inner.check(value, path, &problems)
         case (.array(let inner, let range), .array(let items)):
-            expect(range.contains(items.count), "must have \(Self.text(range)) items", path, &problems)
+            expect(
+                range.contains(items.count), "must have \(Self.text(range)) items", path, &problems)
             // One wrong length is told; the items of a list that is far too long are not walked.
             guard items.count <= range.upperBound else { return }
             for (index, item) in items.enumerated() {
@@ -27,7 +28,8 @@ extension Schema {
         case (.object(let fields), .object(let members)):
             Self.check(members, against: fields, besides: nil, path, &problems)
         case (.map(let inner, let maxCount), .object(let members)):
-            expect(members.count <= maxCount, "must have at most \(maxCount) names", path, &problems)
+            expect(
+                members.count <= maxCount, "must have at most \(maxCount) names", path, &problems)
             guard members.count <= maxCount else { return }
             for member in members {
                 inner.check(member.value, Self.join(path, member.name), &problems)

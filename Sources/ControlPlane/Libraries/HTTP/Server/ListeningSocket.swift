@@ -53,8 +53,10 @@ struct ListeningSocket {
         }
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        // A socket file that a dead process left would make bind fail for ever.
-        unlink(path)
+        // A socket file that a dead process left would make bind fail for ever; any other file
+        // is somebody's, and bind then says so.
+        var status = stat()
+        if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
         let descriptor = try make(AF_UNIX)
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
         let bound = withUnsafePointer(to: &address) {

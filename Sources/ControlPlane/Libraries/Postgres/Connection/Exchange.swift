@@ -5,21 +5,17 @@ final class Exchange: @unchecked Sendable {
     struct Statement {
         let key: StatementCache.Key
         let parameters: SQL.Parameters
-        /// The start of the text, for errors.
-        let operation: String
 
         init(_ sql: SQL) {
-            let text = sql.text
-            key = StatementCache.Key(text: text, types: sql.parameters.types)
+            key = StatementCache.Key(text: sql.text, types: sql.parameters.types)
             parameters = sql.parameters
-            operation = text.operationSummary
         }
     }
 
     /// What the server will answer next within this group.
     enum Step {
-        case prepare(StatementCache.Key, name: String, operation: String)
-        case execute(StatementCache.Key, name: String, operation: String)
+        case prepare(StatementCache.Key, name: String)
+        case execute(StatementCache.Key, name: String)
         /// An answer that nobody waits for.
         case ignored
     }
@@ -46,7 +42,7 @@ final class Exchange: @unchecked Sendable {
         self.deadline = deadline
     }
 
-    var operation: String { statements.first?.operation ?? "" }
+    var operation: String { statements.first?.key.text.operationSummary ?? "" }
     var isAwaited: Bool { completion != nil }
     var parametersSize: Int {
         statements.reduce(0) { $0 + $1.parameters.buffer.bytes.count + $1.key.text.utf8.count }

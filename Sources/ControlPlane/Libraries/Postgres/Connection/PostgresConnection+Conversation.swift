@@ -112,8 +112,7 @@ extension PostgresConnection {
                 conversation.phase = .copying
                 conversation.complete(.success(nil))
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
-                conversation.result = PostgresResult(
-                    adopting: result, operation: conversation.operation)
+                conversation.result = PostgresResult(adopting: result, text: conversation.text)
             case PGRES_COPY_OUT, PGRES_COPY_BOTH:
                 PQclear(result)
                 lose(PostgresError(.misuse, "COPY TO is not supported"))

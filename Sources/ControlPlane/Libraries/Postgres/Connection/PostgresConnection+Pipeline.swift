@@ -37,10 +37,10 @@ extension PostgresConnection {
             let status = PQsendPrepare(
                 handle, name, key.text, Int32(truncatingIfNeeded: key.types.count), key.types)
             guard status == 1 else { return false }
-            steps.append(.prepare(key, name: name, operation: statement.operation))
+            steps.append(.prepare(key, name: name))
         }
         guard sendExecute(name, statement.parameters) else { return false }
-        steps.append(.execute(key, name: name, operation: statement.operation))
+        steps.append(.execute(key, name: name))
         return true
     }
 
@@ -108,13 +108,13 @@ extension PostgresConnection {
             PQclear(result)
             finish(exchange)
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
-            guard case .execute(_, _, let operation)? = exchange.steps.popFirst() else {
+            guard case .execute(let key, _)? = exchange.steps.popFirst() else {
                 return PQclear(result)
             }
-            exchange.results.append(PostgresResult(adopting: result, operation: operation))
+            exchange.results.append(PostgresResult(adopting: result, text: key.text))
         case PGRES_PIPELINE_ABORTED:
             PQclear(result)
-            if case .prepare(let key, let name, _)? = exchange.steps.popFirst() {
+            if case .prepare(let key, let name)? = exchange.steps.popFirst() {
                 cache.drop(key, name: name)
             }
         case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
@@ -132,13 +132,13 @@ extension PostgresConnection {
     private func takeFailure(_ error: PostgresError, _ exchange: Exchange) {
         var error = error
         switch exchange.steps.popFirst() {
-        case .prepare(let key, let name, let operation):
-            error.operation = operation
+        case .prepare(let key, let name):
+            error.operation = key.text.operationSummary
             cache.drop(key, name: name)
             if failedPrepares.count >= Self.failedPreparesMax { failedPrepares = [:] }
             failedPrepares[name] = error
-        case .execute(let key, let name, let operation):
-            error.operation = operation
+        case .execute(let key, let name):
+            error.operation = key.text.operationSummary
             if error.isStaleStatement { cache.drop(key, name: name) }
             // Sent while the statement was being prepared for somebody else, which failed.
             if let cause = failedPrepares[name] { error = cause }

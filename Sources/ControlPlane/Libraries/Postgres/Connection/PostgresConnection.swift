@@ -106,7 +106,8 @@ final class PostgresConnection: @unchecked Sendable {
         guard PQserverVersion(handle) >= Self.serverVersionMin else {
             return lose(
                 PostgresError(
-                    .unreachable, "PostgreSQL 15 or newer is needed, this is \(PQserverVersion(handle))",
+                    .unreachable,
+                    "PostgreSQL 15 or newer is needed, this is \(PQserverVersion(handle))",
                     operation: "connect"))
         }
         guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else {

@@ -6,13 +6,17 @@ package final class PostgresResult: @unchecked Sendable {
     // Safe: libpq never changes a complete result, so any thread may read it; it is freed when
     // the last reference goes.
     private let handle: OpaquePointer
-    let operation: String
+    private let text: String
 
     /// Takes over `handle` (`PQclear` at the end).
-    init(adopting handle: OpaquePointer, operation: String) {
+    /// - Parameter text: of the statement.
+    init(adopting handle: OpaquePointer, text: String) {
         self.handle = handle
-        self.operation = operation
+        self.text = text
     }
+
+    /// The start of the statement, for errors.
+    var operation: String { text.operationSummary }
 
     deinit { PQclear(handle) }
 
@@ -31,11 +35,6 @@ package final class PostgresResult: @unchecked Sendable {
 
     func type(ofColumn column: Int) -> PostgresType {
         PostgresType(oid: PQftype(handle, Int32(column)))
-    }
-
-    /// The first column of this name, compared exactly.
-    func column(named name: String) -> Int? {
-        (0..<columnCount).first { self.name(ofColumn: $0) == name }
     }
 
     /// Reads one value. Row and column must exist.
@@ -128,7 +127,10 @@ extension PostgresResult {
     ) throws(PostgresError) -> [Value] {
         var values: [Value] = []
         values.reserveCapacity(rowCount)
-        for index in 0..<rowCount { values.append(try map(PostgresRow(self, index))) }
+        let columns = Dictionary(
+            (0..<columnCount).map { (name(ofColumn: $0), $0) },
+            uniquingKeysWith: { first, _ in first })
+        for index in 0..<rowCount { values.append(try map(PostgresRow(self, index, columns))) }
         return values
     }
 }
@@ -137,17 +139,20 @@ extension PostgresResult {
 package struct PostgresRow {
     private let result: PostgresResult
     private let index: Int
+    private let columns: [String: Int]
 
-    init(_ result: PostgresResult, _ index: Int) {
+    init(_ result: PostgresResult, _ index: Int, _ columns: [String: Int]) {
         self.result = result
         self.index = index
+        self.columns = columns
     }
 
-    /// Reads the column of this name; an error names it if it is missing or something else.
+    /// Reads the first column of exactly this name; an error names it if it is missing or
+    /// something else.
     package func get<Value: PostgresDecodable>(
         _ name: String, as type: Value.Type = Value.self
     ) throws(PostgresError) -> Value {
-        guard let column = result.column(named: name) else {
+        guard let column = columns[name] else {
             throw PostgresError(
                 .decoding, "there is no column \"\(name)\"", operation: result.operation)
         }

@@ -49,6 +49,7 @@ final class Lease: Sendable {
                     exchange.whenComplete { continuation.resume(returning: $0) }
                     if let error = exchange.cancellation
                         ?? Self.obstacle(connection, deadline: deadline)
+                        ?? Self.openConversation(connection)
                     {
                         return exchange.fail(error)
                     }
@@ -65,7 +66,12 @@ final class Lease: Sendable {
 
     /// Runs text of several statements, or starts a copy.
     func start(_ conversation: Conversation) async throws(PostgresError) -> PostgresResult? {
-        try await step(conversation) { connection in connection.converse(conversation) }
+        try await step(conversation) { connection in
+            if let error = Self.openConversation(connection) {
+                return conversation.complete(.failure(error))
+            }
+            connection.converse(conversation)
+        }
     }
 
     /// One step of a conversation: `action` runs on the loop, and something completes it.
@@ -91,6 +97,13 @@ final class Lease: Sendable {
             core.loop.submit { connection.cancel(conversation, because: .cancelled) }
         }
         return try answer.get()
+    }
+
+    /// A copy that was cancelled between two parts is still open: nothing else can be said on
+    /// this connection, which is then closed, and that takes everything back.
+    private static func openConversation(_ connection: PostgresConnection) -> PostgresError? {
+        connection.conversation == nil && connection.nextConversation == nil
+            ? nil : PostgresError(.cancelled, "a copy of this transaction was not finished")
     }
 
     private static func obstacle(

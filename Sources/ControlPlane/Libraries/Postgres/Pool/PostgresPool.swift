@@ -170,17 +170,20 @@ package final class PostgresPool: PostgresQueryable {
         _ = try await lease.start(Conversation(text: text, deadline: end))
     }
 
+    /// Takes a connection and begins. One that died unnoticed while it was idle is replaced once:
+    /// nothing has been done on it yet.
     func begin(
-        _ isolation: IsolationLevel, deadline: Int64
+        _ isolation: IsolationLevel, deadline: Int64, isLastTry: Bool = false
     ) async throws(PostgresError) -> (PostgresTransaction, Lease) {
         let lease = try await Lease.take(from: core, deadline: deadline)
         let transaction = PostgresTransaction(lease, deadline: deadline)
-        do {
+        do throws(PostgresError) {
             try await transaction.begin(isolation)
             return (transaction, lease)
         } catch {
             lease.giveBack(isClean: await transaction.rollBack())
-            throw error
+            guard error.isLoss, !isLastTry else { throw error }
         }
+        return try await begin(isolation, deadline: deadline, isLastTry: true)
     }
 }

@@ -1,0 +1,188 @@
+import Foundation
+import SharedModels
+import Testing
+
+/// One value of each payload and case that crosses a wire or is stored, by the name of its
+/// golden file. Identifiers and times are made up and never change.
+enum PayloadSamples {
+    /// A value that is written and read as JSON, its type forgotten.
+    struct Sample: Sendable, CustomTestStringConvertible {
+        let name: String
+        let write: @Sendable () throws -> Data
+        /// Whether the JSON reads as exactly this value.
+        let reads: @Sendable (Data) throws -> Bool
+        /// Reads any bytes as this type and writes what was read again; nil if they do not read.
+        let reread: @Sendable (Data) -> (Data, isSame: Bool)?
+
+        var testDescription: String { name }
+
+        init<Value: Codable & Equatable & Sendable>(_ name: String, _ value: Value) {
+            self.name = name
+            write = { try Self.encoder().encode(value) }
+            reads = { try JSONDecoder().decode(Value.self, from: $0) == value }
+            reread = { data in
+                guard let value = try? JSONDecoder().decode(Value.self, from: data),
+                    let text = try? Self.encoder().encode(value)
+                else { return nil }
+                let again = try? JSONDecoder().decode(Value.self, from: text)
+                return (text, isSame: again == value)
+            }
+        }
+
+        private static func encoder() -> JSONEncoder {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            return encoder
+        }
+    }
+
+    static let all: [Sample] = commands + outcomes + agents + events + rules
+
+    private static func id<Entity>(_ number: UInt64) -> Identifier<Entity> {
+        Identifier(high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0000 | number)
+    }
+
+    private static let board = BoardUID(value: 0x0123_4567_89AB_CDEF)
+
+    private static let trace: Trace = {
+        var trace = Trace(
+            id: "0190b5a0-1234-7000-8000-000000000001", clock: "boot-1",
+            sourceAgeMilliseconds: 120, arrivedNanoseconds: 1_000_000_000,
+            matchedNanoseconds: 1_000_020_000, publishedNanoseconds: 1_000_060_000)
+        trace.agentClock = "boot-2"
+        trace.receivedNanoseconds = 2_000_000_000
+        trace.writtenNanoseconds = 2_000_100_000
+        trace.acknowledgedNanoseconds = 2_002_100_000
+        return trace
+    }()
+
+    private static let operations: [SharedModels.Operation] = [
+        .set(on: true, durationMilliseconds: 500), .pulse(durationMilliseconds: 50),
+        .target(angleCentidegrees: 9000, holdMilliseconds: 800),
+        .drive(speedPermille: -250, durationMilliseconds: 1500),
+        .tone(frequencyHertz: 440, durationMilliseconds: 200),
+        .fill(
+            color: RGB(red: 255, green: 0, blue: 128), first: 2, count: 6,
+            durationMilliseconds: 3000), .off,
+    ]
+
+    private static let commands = operations.map { operation in
+        Sample(
+            "command-\(operation.type)",
+            Command(
+                id: id(2), board: board, channel: "stage_1", operation: operation,
+                issuedAtMilliseconds: 1_800_000_000_000, expiresAtMilliseconds: 1_800_000_010_000,
+                trace: trace))
+    }
+
+    private static let outcomes = Outcome.Status.allCases.map { status in
+        Sample(
+            "outcome-\(status.rawValue)",
+            Outcome(
+                command: id(2), status: status, reason: status == .executed ? "" : "no_board",
+                detail: status == .executed ? "" : "the board \"uno\" is not there",
+                endedAtMilliseconds: 1_800_000_000_012, trace: trace))
+    }
+
+    private static let manifest = BoardManifest(
+        linkVersion: 1, board: "uno", firmware: "0.1.0", build: "0a1b2c3d", receiveWindowBytes: 60,
+        channels: [
+            Channel(
+                id: 0, name: "relay1", kind: .relay, pin: 7, onMaxMilliseconds: 5000,
+                pauseMinMilliseconds: 20, delivery: .atLeastOnce),
+            Channel(
+                id: 1, name: "servo", kind: .servo, pin: 9, onMaxMilliseconds: 2000,
+                angleMinCentidegrees: 0, angleMaxCentidegrees: 18_000),
+            Channel(
+                id: 2, name: "strip", kind: .strip, pin: 6, onMaxMilliseconds: 10_000,
+                isQuiet: true, pixels: 8), Channel(id: 3, name: "button", kind: .button, pin: 2),
+        ])
+
+    private static let agents = [
+        Sample("cancellation", Cancellation(commands: [id(2), id(3)])),
+        Sample(
+            "estop-agent", EmergencyStop(sequence: 3, isAgentStopped: true, stoppedBoards: [])),
+        Sample(
+            "estop-boards",
+            EmergencyStop(sequence: 4, isAgentStopped: false, stoppedBoards: [board])),
+        Sample(
+            "state-online",
+            AgentState(
+                isOnline: true, version: "0.1.0", startedAtMilliseconds: 1_800_000_000_000,
+                stopSequence: 3, isStopped: true,
+                boards: BoardState.Condition.allCases.enumerated().map { index, condition in
+                    BoardState(
+                        uid: BoardUID(value: UInt64(index)), condition: condition,
+                        fault: condition == .faulted ? "max_on" : "")
+                })),
+        Sample(
+            "state-will",
+            AgentState(
+                isOnline: false, version: "0.1.0", startedAtMilliseconds: 0, stopSequence: 0,
+                isStopped: false, boards: [])), Sample("manifest-board", manifest),
+        Sample(
+            "manifest-agent",
+            AgentManifest(boards: [.init(uid: board, port: "/dev/ttyACM0", manifest: manifest)])),
+        Sample(
+            "telemetry",
+            AgentTelemetry(
+                uptimeSeconds: 3600, residentBytes: 12_000_000, spooledOutcomes: 1,
+                droppedOutcomes: 0,
+                links: [
+                    .init(
+                        uid: board, sent: 100, retries: 2, crcErrors: 1, overruns: 0,
+                        duplicates: 1, roundTripP50Microseconds: 2100,
+                        roundTripP99Microseconds: 4200)
+                ])),
+    ]
+
+    private static let rose = Gift(id: 5655, name: "Rose", coins: 1)
+
+    private static let happenings: [Happening] = [
+        .comment(text: "spin \u{1F389} \"now\"\n"),
+        .gift(
+            GiftIncrement(
+                gift: rose, streakID: "77", count: 3, total: 12, coins: 3, isRecovered: true,
+                guestID: "42")),
+        .giftEnded(GiftStreak(gift: rose, streakID: "77", total: 12, coins: 12)),
+        .like(LikeIncrement(count: 15, total: 2000)), .follow, .share, .join, .subscribe,
+        .viewers(count: 321), .control(.paused),
+        .deleted(messageIDs: ["7400000000001"], viewerIDs: ["v1", "v2"]),
+    ]
+
+    private static let events = happenings.map { happening in
+        Sample(
+            "event-\(happening.type)",
+            LiveEvent(
+                id: id(4), livestream: id(5), source: .tiktok, sourceMessageID: "7400000000001",
+                viewer: Viewer(
+                    id: "v1", handle: "ana", name: "Ana 🌹", roles: [.follower, .moderator]),
+                happening: happening, createdAtMilliseconds: 1_800_000_000_000, isHistory: false))
+    }
+
+    private static let triggers: [Trigger] = [
+        .comment(TextMatch(mode: .word, text: "spin")),
+        .gift(
+            GiftMatch(
+                giftID: 5655, giftName: "Rose", coinsMin: 1, coinsMax: 99, firing: .comboEnd)),
+        .likeMilestone(every: 1000), .follow, .share, .join, .subscribe,
+    ]
+
+    private static let rules = triggers.map { trigger in
+        Sample(
+            "rule-\(trigger.type)",
+            Rule(
+                id: id(6), workspace: id(7), name: "Spin it", isEnabled: false, priority: -5,
+                trigger: trigger,
+                conditions: [
+                    .anyRole([.moderator, .host]), .anySource([.native, .replay]),
+                    .handleIn(["ana"]), .handleNotIn(["bob", "eve"]),
+                ],
+                actions: operations.map {
+                    Action(device: id(8), channel: "stage_1", operation: $0)
+                },
+                guards: Guards(
+                    cooldownMilliseconds: 1000, viewerCooldownMilliseconds: 5000,
+                    chancePermille: 250, deadlineMilliseconds: 3000)))
+    }
+}

@@ -1,0 +1,39 @@
+import FoundationEssentials
+import Glibc
+package import Platform
+
+/// A new folder of the test's own, removed with all it holds when the value goes.
+package final class TemporaryFolder: Sendable {
+    package let path: String
+
+    package init(_ name: String = "test") throws(LinuxError) {
+        var template = Array("/tmp/cuelight-\(name)-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw .current("mkdtemp") }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        // What cannot be removed stays behind in the system's temporary folder.
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// The path of a file in it.
+    package func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Writes a file and returns its path.
+    @discardableResult
+    package func write(_ text: String, to name: String, mode: UInt32 = 0o600) throws(LinuxError)
+        -> String
+    {
+        try SmallFile.replace(file(name), with: text.utf8, mode: mode)
+        return file(name)
+    }
+}
+
+/// A TCP port of 127.0.0.1 on which nobody listened a moment ago. Another program may take it
+/// first: where the server can, let it listen on port 0 and ask it.
+package func freePort() throws(LinuxError) -> UInt16 {
+    let listener = try Socket.listen(.ip("127.0.0.1", port: 0))
+    defer { close(listener) }
+    return try Socket.localPort(listener)
+}
