@@ -514,6 +514,28 @@ def case_estop_of_one_board_and_of_one_agent(show):
         page.see(".board .condition.armed")
 
 
+def case_a_flood_of_comments_does_not_hold_up_the_estop(show):
+    page = show.browser
+    lives = show.stage.api.get(f"/api/v1/workspaces/{show.workspace}/livestreams")
+    path = f"/api/v1/livestreams/{next(one for one in lives if one['is_live'])['id']}/comments"
+    refused = ""
+    for number in range(3000):
+        try:
+            show.stage.api.post(path, {"text": f"flood {number}"})
+        except Failure as failure:
+            refused = str(failure)
+            break
+    expect("too_many_requests" in refused, f"the flood was not refused: {refused}")
+    # The same account has spent what it may write; the stop has a budget of its own.
+    for _ in range(10):
+        show.stage.api.put(f"/api/v1/workspaces/{show.workspace}/stop")
+    page.see(".stop-line", "is stopped")
+    page.click(".stop-line .release")
+    page.click(".dialog [data-yes]")
+    page.gone(".stop-line")
+    page.see(".board .condition.armed")
+
+
 def case_estop_works_without_the_stream_and_fails_loudly(show):
     page = show.browser
     page.devtools("Network.enable", {})

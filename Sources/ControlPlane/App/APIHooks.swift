@@ -1,4 +1,5 @@
 internal import Accounts
+internal import Devices
 internal import HTTP
 internal import Platform
 internal import SharedModels
@@ -56,6 +57,7 @@ final class RequestLimits: Sendable {
         buckets = [
             .read: bucket(200, 50), .write: bucket(300, 60), .login: bucket(30, 0.5),
             .upload: bucket(200, 100), .stream: bucket(20, 1), .failedLogin: bucket(30, 0.5),
+            .stop: bucket(100, 20),
         ]
         self.time = time
     }

@@ -1,4 +1,4 @@
-internal import HTTP
+package import HTTP
 internal import Platform
 internal import SharedModels
 
@@ -250,7 +250,7 @@ struct DevicesRoutes {
             .map { method, summary in
                 Endpoint(
                     method, path, summary, tag: "stop", access: .permission("workspace.operate"),
-                    rate: .write, answer: .nothing, errors: [.notFound]
+                    rate: .stop, answer: .nothing, errors: [.notFound]
                 ) { [service] call in
                     try await service.setStop(
                         try target(call), in: try call.id("workspace_id"),
@@ -259,6 +259,12 @@ struct DevicesRoutes {
                 }
             }
     }
+}
+
+extension RateClass {
+    /// Pressing and releasing E-stops: apart from all else that the same person does, so that no
+    /// flood of comments or commands holds up a stop.
+    package static let stop = RateClass(rawValue: "stop")
 }
 
 // The bodies, as they are on the wire.
