@@ -10,7 +10,7 @@ include Sources/Firmware/firmware.mk
 include Sources/ControlPlane/BrokerPlugin/broker.mk
 -include Tests/WebTests/web.mk
 
-.PHONY: help setup build release run test test-fast system-test tidy format golden smoke bench ci clean
+.PHONY: help setup build release run test test-fast swift-test system-test tidy format golden smoke bench ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 18
@@ -32,9 +32,13 @@ run: release ## the whole demo: services, control plane, agent, simulated board,
 test: build broker-plugin firmware ## everything, on real services and simulated boards
 	@$(MAKE) --no-print-directory firmware-test
 	@$(MAKE) --no-print-directory broker-test
-	swift test $(SWIFT_FLAGS) --skip-build
+	@$(MAKE) --no-print-directory swift-test
 	@$(MAKE) --no-print-directory system-test
 	@CUELIGHT_CONFIGURATION=debug $(MAKE) --no-print-directory web-test
+
+swift-test: build broker-plugin firmware ## the Swift tests alone (ONLY="RulesTests LiveTests" for some)
+	@Tests/peers.sh
+	@PATH="$(CURDIR)/.build/peers/bin:$$PATH" Tests/run.sh
 
 test-fast: ## the pure tests alone
 	swift test $(SWIFT_FLAGS) --filter \
