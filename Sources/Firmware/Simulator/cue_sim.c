@@ -256,14 +256,36 @@ static bool count_users(cue_sim_t *sim) {
     return opened;
 }
 
+// Alike events that nobody has read yet are given as one, so the count can be wrong; the line itself
+// knows whether anybody has it. But event and hang-up do not come at the same instant (a close is
+// told before it hangs up, an opening after), so only a difference that stays is believed.
+static void correct_users(cue_sim_t *sim, bool hung_up) {
+    enum { DOUBT_NS = 50000000 };
+    bool differs = hung_up ? sim->users > 0 : sim->users == 0;
+    if (!differs) {
+        sim->doubt_since_ns = 0;
+    } else if (sim->doubt_since_ns == 0) {
+        sim->doubt_since_ns = cue_sim_now_ns();
+    } else if (cue_sim_now_ns() - sim->doubt_since_ns > DOUBT_NS) {
+        sim->users = hung_up ? 0 : 1;
+        sim->doubt_since_ns = 0;
+    }
+}
+
 bool cue_sim_poll_opened(cue_sim_t *sim) {
     struct pollfd polled[2] = {{.fd = sim->master, .events = 0},
                                {.fd = sim->opens, .events = POLLIN}};
     bool open = poll(polled, 2, 0) >= 0 && (polled[0].revents & POLLHUP) == 0;
-    bool opened = (polled[1].revents & POLLIN) != 0 && count_users(sim);
-    // The hang-up is the truth about now; the events only add what came and went in between.
-    opened = open && (opened || !sim->open);
-    sim->users = !open ? 0 : sim->users == 0 ? 1 : sim->users;
+    bool opened = open && !sim->open;
+    if (sim->opens >= 0) {
+        bool has_events = (polled[1].revents & POLLIN) != 0;
+        opened = has_events && count_users(sim);
+        if (has_events) {
+            sim->doubt_since_ns = 0;
+        } else {
+            correct_users(sim, !open);
+        }
+    }
     if (!open && sim->open) {
         tcflush(sim->master, TCIOFLUSH);
     }

@@ -33,7 +33,8 @@ typedef struct {
     cue_sim_options_t options;
     int master; // pty
     int opens;  // inotify: who opens and closes the slave, -1 when there is none
-    int users;  // open slaves
+    int users;  // open slaves, as the events say
+    uint64_t doubt_since_ns; // since when the line contradicts them; 0 if it does not
     bool open;  // somebody has the slave open
     FILE *events;
     bool events_waiting; // something written since the last flush
