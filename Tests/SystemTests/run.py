@@ -174,6 +174,7 @@ def a_killed_agent_leaves_the_board_safe_and_comes_back(show):
     show.process("agent").kill()
     killed_ns = time.monotonic_ns()
     show.process("agent").wait()
+    show.forget("agent")
 
     def released():
         for event in reversed(board_events(show)):
