@@ -186,7 +186,7 @@ struct DevicesRoutes {
                 let body: CommandBody = try call.body()
                 let trace = Trace(
                     id: call.request.id, clock: clock,
-                    arrivedNanoseconds: SystemTime.monotonicNanoseconds)
+                    arrivedNanoseconds: call.request.arrivedNanoseconds)
                 let id = try await service.command(
                     Action(
                         device: try call.id("device_id"), channel: body.channel,

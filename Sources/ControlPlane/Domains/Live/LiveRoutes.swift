@@ -54,7 +54,8 @@ struct LiveRoutes {
             ) { [service] call in
                 let intake = try service.ingest(
                     call.bodyBytes, of: try call.id("livestream_id"),
-                    in: try call.id("workspace_id"))
+                    in: try call.id("workspace_id"),
+                    arrivedNanoseconds: call.request.arrivedNanoseconds)
                 return try .item(IntakeJSON(events: intake.events.count))
             },
         ]
@@ -211,7 +212,8 @@ struct LiveRoutes {
         let event = try await service.take(
             deed, by: try call.requireAccount(), in: try call.id("livestream_id"),
             id: RepeatKey.make(
-                try call.requireAccount(), call.request.header("idempotency-key")))
+                try call.requireAccount(), call.request.header("idempotency-key")),
+            arrivedNanoseconds: call.request.arrivedNanoseconds)
         return try .item(event, status: .created)
     }
 }

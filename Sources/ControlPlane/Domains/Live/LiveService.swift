@@ -86,10 +86,12 @@ package final class LiveService: Sendable {
     package func sourceConnected(_ id: LivestreamID) throws { try heldRoom(id).connected(now) }
 
     /// Takes one push frame of the source as it came from its socket.
+    /// - Parameter arrivedNanoseconds: when its bytes were read, monotonic; nil for now.
     package func ingest(
-        _ frame: [UInt8], of id: LivestreamID, in workspace: WorkspaceID
+        _ frame: [UInt8], of id: LivestreamID, in workspace: WorkspaceID,
+        arrivedNanoseconds: Int64? = nil
     ) throws -> LiveRoom.Intake {
-        let arrived = now
+        let arrived = moment(arrivedNanoseconds)
         let room = try heldRoom(id)
         guard room.livestream.workspace == workspace else { throw LiveError.notFound }
         let intake: LiveRoom.Intake
@@ -107,9 +109,10 @@ package final class LiveService: Sendable {
     /// Takes what a viewer of our own did.
     /// - Parameter id: names the deed; a repeat is not acted on and answers the first one's event.
     package func take(
-        _ deed: NativeDeed, by account: AccountID, in livestream: LivestreamID, id: String = ""
+        _ deed: NativeDeed, by account: AccountID, in livestream: LivestreamID, id: String = "",
+        arrivedNanoseconds: Int64? = nil
     ) async throws -> LiveEvent {
-        let arrived = now
+        let arrived = moment(arrivedNanoseconds)
         let viewer = try await viewer(account)
         let room = try heldRoom(livestream)
         let isHost = account == room.livestream.createdBy
@@ -201,6 +204,13 @@ package final class LiveService: Sendable {
     package func release() async throws {
         rooms.withLock { $0.removeAll() }
         try await store.release(owner: process)
+    }
+
+    /// Now, but for the monotonic time, where it is known better.
+    private func moment(_ arrivedNanoseconds: Int64?) -> Moment {
+        Moment(
+            monotonicNanoseconds: arrivedNanoseconds ?? time.monotonicNanoseconds(),
+            unixMilliseconds: time.unixMilliseconds())
     }
 
     private var now: Moment {

@@ -25,6 +25,7 @@ struct LiveSocket {
         return WebSocketHandler(
             opened: { [hub] in hub.join(LiveService.topic(livestream), $0) },
             received: { [service] socket, message in
+                let arrived = socket.receivedNanoseconds
                 let deed: SocketDeed
                 do throws(SocketDeed.Problem) {
                     deed = try SocketDeed(message)
@@ -37,7 +38,7 @@ struct LiveSocket {
                 do {
                     _ = try await service.take(
                         deed.deed, by: account, in: livestream,
-                        id: RepeatKey.make(account, deed.id))
+                        id: RepeatKey.make(account, deed.id), arrivedNanoseconds: arrived)
                 } catch let error as any HTTPRepresentable {
                     let shown = error.httpError
                     Self.refuse(socket, id: deed.id, shown.code, shown.message)

@@ -1,4 +1,5 @@
 internal import HTTPMessage
+internal import Platform
 
 /// A request as its handler sees it.
 package struct Request: Sendable {
@@ -11,6 +12,8 @@ package struct Request: Sendable {
     /// Whether the bytes came through TLS.
     package let isSecure: Bool
     package let body: RequestBody
+    /// When the last bytes of its head were read, `CLOCK_MONOTONIC`.
+    package let arrivedNanoseconds: Int64
     private let fields: HeaderFields
 
     /// A request made in memory, for tests and for calls inside the process.
@@ -21,12 +24,13 @@ package struct Request: Sendable {
         guard let target = RequestTarget(target) else { return nil }
         self.init(
             id: id, method: method, target: target, peer: peer, isSecure: false,
-            body: RequestBody(body), fields: HeaderFields(headers))
+            body: RequestBody(body), fields: HeaderFields(headers),
+            arrivedNanoseconds: SystemTime.monotonicNanoseconds)
     }
 
     init(
         id: String, method: Method, target: RequestTarget, peer: String, isSecure: Bool,
-        body: RequestBody, fields: HeaderFields
+        body: RequestBody, fields: HeaderFields, arrivedNanoseconds: Int64
     ) {
         self.id = id
         self.method = method
@@ -34,6 +38,7 @@ package struct Request: Sendable {
         self.peer = peer
         self.isSecure = isSecure
         self.body = body
+        self.arrivedNanoseconds = arrivedNanoseconds
         self.fields = fields
     }
 

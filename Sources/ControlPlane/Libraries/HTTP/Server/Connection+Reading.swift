@@ -73,7 +73,7 @@ extension Connection {
                 body: isBodyDone
                     ? home.emptyBody
                     : RequestBody(connection: self, announcedBytes: head.contentLength),
-                fields: head.fields)
+                fields: head.fields, arrivedNanoseconds: receivedNanoseconds)
             exchange = Exchange(
                 request: request, minorVersion: head.minorVersion,
                 startNanoseconds: SystemTime.monotonicNanoseconds,
@@ -108,7 +108,8 @@ extension Connection {
         exchange = Exchange(
             request: Request(
                 id: id, method: .get, target: target, peer: peer, isSecure: isSecure,
-                body: home.emptyBody, fields: HeaderFields()),
+                body: home.emptyBody, fields: HeaderFields(),
+                arrivedNanoseconds: receivedNanoseconds),
             minorVersion: 1, startNanoseconds: SystemTime.monotonicNanoseconds, keepsAlive: false,
             awaitsContinue: false, isBodyDone: false)
         phase = .handling

@@ -38,6 +38,8 @@ final class Connection: @unchecked Sendable {
     var parser: MessageParser?
     /// Received and not yet consumed.
     var input = InputBuffer()
+    /// When the last bytes were read, monotonic.
+    private(set) var receivedNanoseconds: Int64 = 0
     /// Whether `input` has bytes the parser has not seen.
     var hasFreshInput = false
     var canRead = true
@@ -110,6 +112,7 @@ final class Connection: @unchecked Sendable {
         guard canRead else { return nil }
         switch transport.read(into: UnsafeMutableRawBufferPointer(home.buffer)) {
         case .bytes(let count):
+            receivedNanoseconds = SystemTime.monotonicNanoseconds
             return UnsafeBufferPointer(rebasing: home.buffer[..<count])
         case .wouldBlock:
             canRead = false

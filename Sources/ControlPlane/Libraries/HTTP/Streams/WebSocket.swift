@@ -39,6 +39,10 @@ package final class WebSocket: Sendable {
         self.connection = connection
     }
 
+    /// When the last bytes from the client were read, `CLOCK_MONOTONIC`. To be asked first thing
+    /// in `received`, which begins on the loop.
+    package var receivedNanoseconds: Int64 { connection.receivedNanoseconds }
+
     package func send(_ text: String) { send(WebSocketFrame.encode(.text, Array(text.utf8))) }
 
     package func send(binary bytes: [UInt8]) { send(WebSocketFrame.encode(.binary, bytes)) }
