@@ -7,6 +7,7 @@ import pathlib
 import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -64,6 +65,17 @@ def folder():
     return pathlib.Path(home) / "cuelight-demo"
 
 
+def is_taken(port):
+    """Whether somebody listens there; what a closed connection leaves behind does not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 def credentials(place):
     """The demo's own account; its pass phrase is made up once and kept for the owner alone."""
     path = place / "login.json"
@@ -90,7 +102,7 @@ def make_rules(stage, workspace, device):
 def livestream(stage, workspace, title, source):
     path = f"/api/v1/workspaces/{workspace}/livestreams"
     for known in stage.api.get(path):
-        if known["title"] == title and known["ended_at_ms"] is None:
+        if known["title"] == title and known.get("ended_at_ms") is None:
             stage.api.post(f"{path}/{known['id']}/end")
     return stage.api.post(path, {"title": title, "source": source})["id"]
 
@@ -105,7 +117,7 @@ def play_capture(stage, identifier, stop):
         )  # fmt: skip
         while show.poll() is None:
             if stop.wait(0.2):
-                show.terminate()
+                show.kill()  # It holds nothing that must be put away.
                 show.wait()
         stop.wait(5)
 
@@ -134,6 +146,14 @@ def main():
     place.mkdir(parents=True, exist_ok=True)
     place.chmod(0o755)
     http_port = int(os.environ.get("CUELIGHT_DEMO_PORT", "8080"))
+    for port in (http_port, http_port + 1):
+        # Without this it would talk to another demo and end that one's livestreams.
+        if is_taken(port):
+            print(
+                f"port {port} is taken; does the demo run already? CUELIGHT_DEMO_PORT sets another",
+                file=sys.stderr,
+            )
+            return 1
     stage = Stage(place, http_port=http_port, mqtt_port=http_port + 1)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))

@@ -9,7 +9,7 @@ packages=(
     # Services.
     postgresql-15 mosquitto mosquitto-dev
     # Compilers, and the board's firmware with its simulator.
-    gcc g++ make pkg-config gcc-avr avr-libc binutils-avr arduino-core-avr
+    gcc g++ make pkg-config gcc-avr avr-libc binutils-avr arduino-core-avr avrdude
     libsimavr-dev libelf-dev
     # Tests.
     python3 python3-venv curl chromium chromium-driver
@@ -26,7 +26,8 @@ echo "installing: ${missing[*]}"
 root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
-        echo "run this as root: apt-get install ${missing[*]}" >&2
+        echo "run this as root: apt-get update && apt-get install --no-install-recommends" \
+            "${missing[*]}" >&2
         exit 1
     fi
     root=(sudo)

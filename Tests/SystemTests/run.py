@@ -311,6 +311,46 @@ def a_board_that_is_pulled_and_plugged_again_works_again(show):
     show.wait_for(2)
 
 
+@case
+def a_replay_plays_to_its_end_and_stops_when_asked(show):
+    show.api.post(
+        f"/api/v1/workspaces/{show.space}/rules",
+        {
+            "name": "gift",
+            "trigger": {"type": "gift", "gift": {"firing": "increment"}},
+            "actions": [
+                {
+                    "device_id": show.board["id"],
+                    "channel": "lamp",
+                    "operation": {"type": "pulse", "duration_ms": 5},
+                }
+            ],
+        },
+    )
+    live = show.api.post(
+        f"/api/v1/workspaces/{show.space}/livestreams", {"title": "R", "source": "replay"}
+    )["id"]
+    capture = ROOT / "Tests" / "Golden" / "captures" / "demo.capture"
+    command = [
+        PROGRAMS / "cuelight", "replay", capture, "--livestream", live, "--server", show.api.base,
+        "--token", show.api.token,
+    ]  # fmt: skip
+    whole = subprocess.run([*command, "--speed", "100"], capture_output=True, text=True, timeout=60)
+    check(whole.returncode == 0, whole.stderr)
+    check(" frames, " in whole.stdout and not whole.stdout.startswith("0 "), whole.stdout)
+    show.wait_for(5)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        playing = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = len(show.ended())
+        show.wait("the replay's first cue", lambda: len(show.ended()) > before)
+        playing.send_signal(number)
+        try:
+            check(playing.wait(timeout=5) == 130, f"it ended with {playing.returncode}")
+        except subprocess.TimeoutExpired:
+            playing.kill()
+            raise Failure("it did not stop") from None
+
+
 def run(function):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cuelight-system-", dir="/tmp"))
     folder.chmod(0o755)

@@ -31,7 +31,7 @@ struct Cuelight {
         case "replay":
             let flags = try Flags(arguments, of: word)
             if flags.isHelp { return say(Help.text(of: word)) }
-            return try await ReplayCommand(flags).run()
+            return try await ReplayCommand(flags).run(signals)
         case "openapi": return say(try APIDocument.text)
         case "version", "--version", "-V": return say("cuelight \(Version.text)\n")
         case "help", "--help", "-h": return say(Help.text(of: arguments.first ?? ""))

@@ -51,8 +51,17 @@ struct ReplayCommand {
         self.speed = speed
     }
 
-    func run() async throws -> Int32 {
-        let client = try HTTPClient(loop: try EventLoop.start(name: "replay"))
+    /// Plays until the recording ends, or until SIGINT or SIGTERM.
+    func run(_ signals: Signals) async throws -> Int32 {
+        let loop = try EventLoop.start(name: "replay")
+        do { try await signals.run(on: loop) { try await play(on: loop) } } catch
+            is CancellationError
+        { return 130 }
+        return 0
+    }
+
+    private func play(on loop: EventLoop) async throws {
+        let client = try HTTPClient(loop: loop)
         let workspace = try await workspace(client)
         let url = "\(server)/api/v1/workspaces/\(workspace)/livestreams/\(livestream)/frames"
         var reader = try CaptureReader(path: file)
@@ -75,7 +84,6 @@ struct ReplayCommand {
             frames += 1
         }
         print("\(frames) frames, \(events) events, \(refused) refused")
-        return 0
     }
 
     private var authorization: [(name: String, value: String)] {
