@@ -138,7 +138,7 @@ struct ControlPlane: Sendable {
             deliver: { delivery in
                 player.play(delivery)
                 console.show("event", delivery.event, in: delivery.workspace)
-            })
+            }, opened: { player.prepare($0) })
     }
 
     private struct CueJSON: Encodable {

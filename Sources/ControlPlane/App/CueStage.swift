@@ -9,6 +9,9 @@ internal import SharedModels
 final class CueStage: @unchecked Sendable {
     // Safe: `engines` and `ruleSets` are touched on the loop alone, which every entry checks.
 
+    /// Rule sets in memory; beyond it those of workspaces without a livestream are let go.
+    static let ruleSetsMax = 10_000
+
     let loop: EventLoop
     private let dispatcher: CommandDispatcher
     private let clock: String
@@ -42,9 +45,16 @@ final class CueStage: @unchecked Sendable {
         // Two changes may overtake each other on their way here.
         if let known = ruleSets[ruleSet.workspace], known.revision > ruleSet.revision { return }
         ruleSets[ruleSet.workspace] = ruleSet
+        if ruleSets.count > Self.ruleSetsMax { forgetIdleRules() }
         for (livestream, workspace) in workspaces where workspace == ruleSet.workspace {
             engines[livestream]?.swap(to: ruleSet)
         }
+    }
+
+    /// Rules of workspaces without a livestream are read again when one begins.
+    private func forgetIdleRules() {
+        let live = Set(workspaces.values)
+        ruleSets = ruleSets.filter { live.contains($0.key) }
     }
 
     /// Whether the rules of a workspace are here.

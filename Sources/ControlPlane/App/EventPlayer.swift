@@ -26,12 +26,21 @@ final class EventPlayer: @unchecked Sendable {
     func play(_ delivery: LiveDelivery) {
         stage.loop.submit { [self] in
             let workspace = delivery.workspace
-            if stage.hasRules(of: workspace) { return stage.play(delivery) }
             let isFirst = waiting[workspace] == nil
+            if isFirst, stage.hasRules(of: workspace) { return stage.play(delivery) }
             if waiting[workspace, default: []].count < Self.waitingMax {
                 waiting[workspace, default: []].append(delivery)
             }
             if isFirst { Task { await fetchRules(of: workspace) } }
+        }
+    }
+
+    /// Reads the rules of a workspace before its first event needs them. Any thread; never waits.
+    func prepare(_ workspace: WorkspaceID) {
+        stage.loop.submit { [self] in
+            guard !stage.hasRules(of: workspace), waiting[workspace] == nil else { return }
+            waiting[workspace] = []
+            Task { await fetchRules(of: workspace) }
         }
     }
 

@@ -54,9 +54,9 @@ struct ReplayCommand {
     /// Plays until the recording ends, or until SIGINT or SIGTERM.
     func run(_ signals: Signals) async throws -> Int32 {
         let loop = try EventLoop.start(name: "replay")
-        do { try await signals.run(on: loop) { try await play(on: loop) } } catch
-            is CancellationError
-        { return 130 }
+        do {
+            try await signals.run(on: loop) { try await play(on: loop) }
+        } catch is CancellationError { return 130 }
         return 0
     }
 

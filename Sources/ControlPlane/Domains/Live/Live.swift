@@ -12,12 +12,12 @@ package struct Live: Sendable {
     package init(
         pool: PostgresPool, hub: Hub, identifiers: IDGenerator, time: TimeSource = .system,
         log: Log, findViewer: @escaping LiveService.FindViewer,
-        deliver: @escaping LiveService.Deliver
+        deliver: @escaping LiveService.Deliver, opened: @escaping LiveService.Opened = { _ in }
     ) {
         let eventLog = EventLog(pool: pool, log: log)
         service = LiveService(
             pool: pool, eventLog: eventLog, hub: hub, identifiers: identifiers, time: time,
-            log: log, findViewer: findViewer, deliver: deliver)
+            log: log, findViewer: findViewer, deliver: deliver, opened: opened)
         endpoints = LiveRoutes(service: service, hub: hub).endpoints
         workers = [eventLog, LiveKeeper(service: service, log: log)]
     }

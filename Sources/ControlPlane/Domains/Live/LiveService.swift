@@ -10,6 +10,8 @@ package final class LiveService: Sendable {
     /// Takes an event on its way to the rules; called in the order of the events of one frame,
     /// on the caller's thread, and must not block.
     package typealias Deliver = @Sendable (LiveDelivery) -> Void
+    /// Told that this process now holds a livestream of the workspace; must not block.
+    package typealias Opened = @Sendable (WorkspaceID) -> Void
     /// Looks up how an account is shown to others; nil if there is none.
     package typealias FindViewer = @Sendable (AccountID) async throws -> Viewer?
 
@@ -23,6 +25,7 @@ package final class LiveService: Sendable {
     private let process: ProcessID
     private let findViewer: FindViewer
     private let deliver: Deliver
+    private let opened: Opened
     private let rooms = Mutex<[LivestreamID: OpenRoom]>([:])
     private let viewers = Mutex<[AccountID: (viewer: Viewer, atNanoseconds: Int64)]>([:])
 
@@ -30,7 +33,8 @@ package final class LiveService: Sendable {
     package init(
         pool: PostgresPool, eventLog: EventLog, hub: Hub, identifiers: IDGenerator,
         time: TimeSource = .system, lease: Duration = LiveLimits.lease, log: Log,
-        findViewer: @escaping FindViewer, deliver: @escaping Deliver
+        findViewer: @escaping FindViewer, deliver: @escaping Deliver,
+        opened: @escaping Opened = { _ in }
     ) {
         store = LiveStore(pool: pool)
         self.eventLog = eventLog
@@ -42,6 +46,7 @@ package final class LiveService: Sendable {
         process = identifiers.next()
         self.findViewer = findViewer
         self.deliver = deliver
+        self.opened = opened
     }
 
     /// The topic of the hub that carries a livestream's events.
@@ -231,6 +236,7 @@ package final class LiveService: Sendable {
         // What was acted on before a takeover is not known here, so it is history.
         if livestream.source == .tiktok { room.connected(begun) }
         rooms.withLock { $0[livestream.id] = room }
+        opened(livestream.workspace)
         return room
     }
 
