@@ -146,6 +146,8 @@ def a_killed_broker_returns_and_so_do_the_agents(show):
     show.wait("a cue through the new broker", works)
     show.wait("every outcome", lambda: len(show.ended()) == posted)
     executed = [c for c in show.ended() if c["status"] == "executed"]
+    lost = [c for c in show.ended() if c["reason"] == "no_answer"]
+    check(not lost, f"{len(lost)} commands were lost with the broker's memory")
     check(show.pulses() == len(executed), f"{show.pulses()} pulses, {len(executed)} executed")
 
 

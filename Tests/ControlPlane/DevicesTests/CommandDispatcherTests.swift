@@ -175,6 +175,38 @@ struct CommandDispatcherTests {
         #expect(desk.record.ended.map(\.outcome.reason) == ["no_answer"])
     }
 
+    @Test("after a lost connection commands wait until their agent is heard, then go in order")
+    func holds() async throws {
+        let desk = try await Desk()
+        await desk.run { $0.loseBroker() }
+        let ids = [await desk.send(), await desk.send()]
+        #expect(desk.record.published.isEmpty)
+        await desk.run { $0.hear(agentID) }
+        let sent = try desk.record.contents.withLock { contents in
+            try contents.published.map {
+                try JSONDecoder().decode(Command.self, from: Data($0.payload)).id
+            }
+        }
+        #expect(sent == ids)
+        _ = await desk.send()
+        #expect(desk.record.published.count == 3)
+    }
+
+    @Test("what waits for an agent ends when it is late, stopped or taken back, and never goes out")
+    func heldEnds() async throws {
+        let desk = try await Desk()
+        await desk.run { $0.loseBroker() }
+        _ = await desk.send()
+        desk.record.contents.withLock { $0.unixMilliseconds += 10_001 }
+        await desk.run { $0.tick() }
+        _ = await desk.send()
+        await desk.run { $0.updateDirectory { $0.setStop(.agent(agentID), isStopped: true) } }
+        await desk.run { $0.updateDirectory { $0.setStop(.agent(agentID), isStopped: false) } }
+        await desk.run { $0.hear(agentID) }
+        #expect(desk.record.published.isEmpty)
+        #expect(desk.record.ended.map(\.outcome.status) == [.expired, .cancelled])
+    }
+
     @Test("a deleted message takes back its own commands and no others")
     func cancels() async throws {
         let desk = try await Desk()

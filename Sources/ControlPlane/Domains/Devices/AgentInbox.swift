@@ -116,6 +116,8 @@ final class AgentInbox: @unchecked Sendable {
     private func takeState(_ payload: [UInt8], _ topic: Topic) {
         guard let state = read(AgentState.self, payload, topic) else { return }
         if let problem = state.problem { return complain(topic, problem) }
+        // After the directory knows it: what waited is judged by how the agent is now.
+        defer { if state.isOnline { dispatcher.hear(topic.agent) } }
         guard dispatcher.directory.agents[topic.agent]?.state != state else { return }
         dispatcher.updateDirectory { $0.update(topic.agent) { $0.state = state } }
         changed(topic.workspace)

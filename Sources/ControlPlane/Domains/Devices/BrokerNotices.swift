@@ -36,7 +36,7 @@ final class BrokerNotices: Worker {
     /// Says everything again at each connection from now on.
     func watchConnection() {
         client.onStateChange { [weak self] state in
-            if state == .connected { self?.oweEverything() }
+            if state == .connected { self?.oweEverything() } else { self?.dispatcher.loseBroker() }
         }
     }
 

@@ -49,6 +49,7 @@ package final class CommandDispatcher: @unchecked Sendable {
     package let loop: EventLoop
     private let surroundings: Surroundings
     private var table = CommandTable(capacity: CommandDispatcher.openMax)
+    private var held = HeldCommands()
     /// The agents and devices as of now; changed on the loop alone.
     package private(set) var directory = DeviceDirectory()
     private let encoder = JSONEncoder()
@@ -76,6 +77,7 @@ package final class CommandDispatcher: @unchecked Sendable {
     /// Changes the directory. On the loop.
     package func updateDirectory<Result>(_ change: (inout DeviceDirectory) -> Result) -> Result {
         loop.preconditionOnLoop()
+        defer { cancelStopped() }
         return change(&directory)
     }
 
@@ -109,6 +111,49 @@ package final class CommandDispatcher: @unchecked Sendable {
         surroundings.ended(ended)
     }
 
+    /// The broker's connection is gone: until an agent is heard again its commands wait here. On
+    /// the loop.
+    package func loseBroker() {
+        loop.preconditionOnLoop()
+        held.lose(directory.agents.keys)
+    }
+
+    /// An agent's state has arrived, so its subscriptions stand: what waited for it goes out. On
+    /// the loop.
+    package func hear(_ agent: AgentID) {
+        loop.preconditionOnLoop()
+        let now = surroundings.unixMilliseconds()
+        for record in held.hear(agent).compactMap(table.record) {
+            let id = record.command.id
+            let left = record.command.expiresAtMilliseconds - now
+            guard left > 0 else { expire(id); continue }
+            let action = Action(
+                device: record.device, channel: record.command.channel,
+                operation: record.command.operation)
+            do throws(DeviceDirectory.Refusal) {
+                let (_, agent) = try directory.resolve(action, in: record.workspace)
+                publish(record, to: agent, deadline: .milliseconds(left))
+            } catch {
+                end(id, .rejected, error.reason, error.detail)
+            }
+        }
+    }
+
+    /// Ends what waits for an agent and may not move any more, as the agent would do with it.
+    private func cancelStopped() {
+        guard !held.isEmpty else { return }
+        let stopped = held.take { id in
+            guard let record = table.record(of: id), let device = directory.devices[record.device]
+            else { return true }
+            return directory.isStopped(device)
+        }
+        for id in stopped { end(id, .cancelled, "estopped", "the E-stop was pressed") }
+    }
+
+    private func expire(_ id: CommandID) {
+        end(id, .expired, "broker_away", "the agent was not reached in time")
+    }
+
     /// Takes back what is queued for messages or viewers of a workspace. On the loop. The agents
     /// answer each command with `cancelled`, or with what became of it.
     package func cancel(
@@ -117,6 +162,10 @@ package final class CommandDispatcher: @unchecked Sendable {
         loop.preconditionOnLoop()
         let records = table.commands(
             of: workspace, messageIDs: messageIDs, viewerIDs: viewerIDs)
+        let mine = Set(records.map(\.command.id))
+        for id in held.take(where: mine.contains) {
+            end(id, .cancelled, "taken_back", "the command was taken back before it was sent")
+        }
         for (agent, records) in Dictionary(grouping: records, by: \.agent) {
             let ids = records.map(\.command.id)
             for start in stride(from: 0, to: ids.count, by: 256) {
@@ -134,6 +183,10 @@ package final class CommandDispatcher: @unchecked Sendable {
     package func tick() {
         loop.preconditionOnLoop()
         let now = surroundings.unixMilliseconds()
+        let late = held.take { id in
+            (table.record(of: id)?.command.expiresAtMilliseconds ?? .min) <= now
+        }
+        for id in late { expire(id) }
         for ended in table.endUnanswered(unixMilliseconds: now) { surroundings.ended(ended) }
     }
 
@@ -185,13 +238,14 @@ package final class CommandDispatcher: @unchecked Sendable {
 
     private func publish(_ record: CommandRecord, to agent: Agent, deadline: Duration) {
         let id = record.command.id
+        if held.hold(id, of: agent.id) { return }
         // Encoding plain numbers and text cannot fail; if it did, nothing was sent.
         guard let payload = try? encoder.encode(record.command) else {
             return end(id, .failed, "internal", "the command could not be written")
         }
         let topic = Topic(workspace: agent.workspace, agent: agent.id, leaf: .command)
         let until = Self.sum(
-            record.command.trace.publishedNanoseconds, deadline.nanosecondsClamped)
+            surroundings.monotonicNanoseconds(), deadline.nanosecondsClamped)
         surroundings.publish(topic, Array(payload), until) { [weak self] isDone in
             if !isDone { self?.end(id, .expired, "broker_away", "the broker was not reached") }
         }
