@@ -293,6 +293,34 @@ def a_second_agent_with_the_same_state_is_refused(show):
 
 
 @case
+def two_agents_with_one_identity_are_told_so_and_lose_nothing(show):
+    copy = show.folder / "copy"
+    shutil.copytree(
+        show.agent_folder, copy, ignore=shutil.ignore_patterns("*.sock", "*.lock", "lock")
+    )
+    rival = [PROGRAMS / "cuelight-agent", "run", "--state-dir", copy, "--port", show.folder / "none"]
+    show.start("rival", rival)
+
+    def told():
+        status = subprocess.run(
+            [str(part) for part in show.agent_command("status")], capture_output=True, text=True
+        )
+        return "same identity" in status.stdout
+
+    show.wait("the agent to tell of its rival", told)
+    check("same identity" in show.log("agent", 20_000), "it is not in the log")
+    show.process("rival").terminate()
+    show.process("rival").wait()
+    show.forget("rival")
+
+    def works():
+        show.cue()
+        return any(c["status"] == "executed" for c in show.ended()[1:])
+
+    show.wait("a cue after the rival has gone", works)
+
+
+@case
 def a_board_that_is_pulled_and_plugged_again_works_again(show):
     show.process("board").kill()
     show.process("board").wait()

@@ -29,6 +29,9 @@ package final class MQTTClient: Worker, @unchecked Sendable {
         let granted: Completion?
     }
 
+    /// A connection that lasted this long was a good one.
+    private static let lastingConnection = Duration.seconds(5)
+
     package let name: String
     package let loop: EventLoop
     private let configuration: MQTTConfiguration
@@ -47,6 +50,7 @@ package final class MQTTClient: Worker, @unchecked Sendable {
     /// written when it has returned.
     private var isInLibrary = false
     private var failures = 0
+    private var connectedNanoseconds: Int64?
     private var isStopping = false
     private var finish: (() -> Void)?
     private var random: any RandomNumberGenerator & Sendable
@@ -237,6 +241,7 @@ extension MQTTClient {
 
     private func lost(reason: String) {
         guard watch != nil else { return }
+        forgetFailures()
         watch?.cancel()
         watch = nil
         connectTimer?.cancel()
@@ -245,6 +250,15 @@ extension MQTTClient {
         if isStopping { return ended() }
         if case .refused = state { return retry(state) }
         retry(.disconnected(reason: reason))
+    }
+
+    /// Only a connection that lasted begins the pauses anew: one that is taken over again and
+    /// again, or a broker that dies again and again, must not be hammered.
+    private func forgetFailures() {
+        guard let start = connectedNanoseconds else { return }
+        connectedNanoseconds = nil
+        let lasted = SystemTime.monotonicNanoseconds - start
+        if lasted >= Self.lastingConnection.nanosecondsClamped { failures = 0 }
     }
 
     private func retry(_ state: State) {
@@ -351,7 +365,7 @@ extension MQTTClient: MosquittoEvents {
             return become(
                 code == 4 || code == 5 ? .refused(reason: reason) : .disconnected(reason: reason))
         }
-        failures = 0
+        connectedNanoseconds = SystemTime.monotonicNanoseconds
         connectTimer?.cancel()
         log.info("connected")
         become(.connected)

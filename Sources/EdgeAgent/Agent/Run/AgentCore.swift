@@ -63,6 +63,7 @@ package final class AgentCore: @unchecked Sendable {
     var stop = StopState()
     var isConnected = false
     var brokerTrouble = "not connected yet"
+    var rivals = RivalWatch()
     var isStopKnown = false
     var stopTimer: LoopTimer?
     var cancelled: [CommandID] = []
@@ -120,9 +121,11 @@ package final class AgentCore: @unchecked Sendable {
     /// The broker connection came or went. On the loop.
     package func setConnected(_ isConnected: Bool, trouble: String) {
         loop.preconditionOnLoop()
+        defer { if rivals.isSuspicious { brokerTrouble = RivalWatch.advice } }
         brokerTrouble = trouble
         guard isConnected != self.isConnected else { return }
         self.isConnected = isConnected
+        watchRivals()
         isStopKnown = false
         stopTimer?.cancel()
         spooler.setOnline(isConnected)
@@ -135,6 +138,12 @@ package final class AgentCore: @unchecked Sendable {
             stateChanged()
         }
         releaseBoards()
+    }
+
+    private func watchRivals() {
+        let now = SystemTime.monotonicNanoseconds
+        if isConnected { return rivals.connected(atNanoseconds: now) }
+        if rivals.lost(atNanoseconds: now) { log.error(RivalWatch.advice) }
     }
 
     /// The server's clock, as far ahead of ours as measured; small differences are noise.
