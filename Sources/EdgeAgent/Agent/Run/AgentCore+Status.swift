@@ -8,7 +8,8 @@ extension AgentCore {
         let now = SystemTime.monotonicNanoseconds
         return AgentStatus(
             version: setup.version, isOnline: isOnline,
-            brokerTrouble: isOnline && !rivals.isSuspicious ? "" : brokerTrouble, isStopped: stop.last.isAgentStopped,
+            brokerTrouble: isOnline && !rivals.isSuspicious ? "" : brokerTrouble,
+            isStopped: stop.last.isAgentStopped,
             stopSequence: stop.last.sequence, telemetry: telemetry, received: receivedCount,
             executed: executedCount,
             boards: boards.values.sorted { $0.uid.value < $1.uid.value }
