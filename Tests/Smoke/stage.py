@@ -106,13 +106,17 @@ class WebSocket:
             raise Failure("WebSocket: " + head.decode(errors="replace"))
 
     def send(self, value):
+        self.socket.sendall(self.frame(value))
+
+    @staticmethod
+    def frame(value):
         payload = json.dumps(value).encode()
         mask = secrets.token_bytes(4)
         size = len(payload)
         head = bytes([0x81])
         head += bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + struct.pack(">H", size)
         body = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-        self.socket.sendall(head + mask + body)
+        return head + mask + body
 
     def drain(self):
         """Reads and forgets what the server sends, on a thread."""

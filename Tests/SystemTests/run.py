@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
 from smoke import board_events, commands_of, rising_edges  # noqa: E402
-from stage import PROGRAMS, Failure, Stage  # noqa: E402
+from stage import API, PROGRAMS, Failure, Stage, WebSocket  # noqa: E402
 
 CASES = []
 
@@ -290,6 +290,61 @@ def a_second_agent_with_the_same_state_is_refused(show):
     )
     check(second.returncode != 0, "it ran")
     check("run" in second.stderr.lower(), f"unclear: {second.stderr}")
+
+
+@case
+def an_estop_pressed_behind_a_storm_of_cues_is_obeyed(show):
+    gift = show.api.get("/api/v1/gifts")[0]["id"]
+    action = {
+        "device_id": show.board["id"],
+        "channel": "lamp",
+        "operation": {"type": "pulse", "duration_ms": 200},
+    }
+    for number in range(3):
+        show.api.post(
+            f"/api/v1/workspaces/{show.space}/rules",
+            {
+                "name": f"storm {number}",
+                "trigger": {"type": "gift", "gift": {"firing": "each"}},
+                "actions": [action] * 16,
+            },
+        )
+    agent = show.process("agent")
+    agent.send_signal(signal.SIGSTOP)
+    show.api.post(f"/api/v1/livestreams/{show.live}/gifts", {"gift_id": gift, "count": 1000})
+    show.api.put(f"/api/v1/workspaces/{show.space}/stop")
+    agent.send_signal(signal.SIGCONT)
+    awake_ns = time.monotonic_ns()
+
+    def stopped():
+        return show.api.get(f"/api/v1/workspaces/{show.space}/devices")[0]["condition"] == "estopped"
+
+    show.wait("the E-stop", stopped)
+    time.sleep(2)  # What must not happen cannot be awaited.
+    edges = rising_edges(board_events(show), f"D{show.lamp['pin']}")
+    late = [edge for edge in edges if edge - awake_ns > 1_000_000_000]
+    check(not late, f"{len(late)} pulses after the E-stop")
+
+
+@case
+def frames_that_come_in_one_segment_all_count(show):
+    viewer = API(show.api.base)
+    fan = {"email": "fan@example.org", "password": "a long pass phrase"}
+    viewer.post("/api/v1/accounts", {**fan, "handle": "fan", "display_name": "Fan"})
+    token = viewer.post("/api/v1/sessions", fan)["access_token"]
+    path = f"/api/v1/livestreams/{show.live}/socket"
+    socket = WebSocket("127.0.0.1", show.http_port, path, token)
+    frames = b"".join(
+        socket.frame({"type": "comment", "text": f"together {number}"}) for number in range(20)
+    )
+    socket.socket.sendall(frames)
+
+    def all_there():
+        events = show.api.get(f"/api/v1/workspaces/{show.space}/livestreams/{show.live}/events")
+        return len([e for e in events if "together" in e["happening"].get("text", "")]) == 20
+
+    show.wait("20 comments", all_there, seconds=20)
+    socket.close()
 
 
 @case

@@ -12,6 +12,11 @@ final class CueStage: @unchecked Sendable {
     /// Rule sets in memory; beyond it those of workspaces without a livestream are let go.
     static let ruleSetsMax = 10_000
 
+    /// Commands made in one turn of the loop.
+    static let actionsPerTurn = 32
+    /// Cues that wait for their turn; more are dropped and counted.
+    static let waitingMax = 10_000
+
     let loop: EventLoop
     private let dispatcher: CommandDispatcher
     private let clock: String
@@ -20,6 +25,10 @@ final class CueStage: @unchecked Sendable {
     private let shown: @Sendable (Cue, LiveEvent) -> Void
     private let matchTimes: Histogram
     private var cues: [Cue] = []
+    private var waiting = BoundedQueue<(Cue, Trace, LiveEvent)>(
+        limit: CueStage.waitingMax, policy: .refuse)
+    private var isDispatching = false
+    private let droppedCues: Counter
     private var engines: [LivestreamID: RuleEngine] = [:]
     private var ruleSets: [WorkspaceID: RuleSet] = [:]
     private var workspaces: [LivestreamID: WorkspaceID] = [:]
@@ -35,6 +44,8 @@ final class CueStage: @unchecked Sendable {
         self.makeSeed = makeSeed
         self.shown = shown
         makeCueID = { ids.next() }
+        droppedCues = metrics.counter(
+            "cuelight_cues_dropped_total", "Cues beyond what may wait for the stage.")
         matchTimes = metrics.histogram(
             "cuelight_match_seconds", "From an event's bytes to the engine's decision.")
     }
@@ -68,23 +79,40 @@ final class CueStage: @unchecked Sendable {
         loop.preconditionOnLoop()
         let (event, workspace) = (delivery.event, delivery.workspace)
         if case .deleted(let messageIDs, let viewerIDs) = event.happening, !event.isHistory {
-            dispatcher.cancel(
-                in: workspace, messageIDs: Set(messageIDs), viewerIDs: Set(viewerIDs))
+            let (messageIDs, viewerIDs) = (Set(messageIDs), Set(viewerIDs))
+            dispatcher.cancel(in: workspace, messageIDs: messageIDs, viewerIDs: viewerIDs)
+            waiting.removeAll { cue, _, _ in
+                cue.workspace == workspace
+                    && (messageIDs.contains(cue.sourceMessageID) && !cue.sourceMessageID.isEmpty
+                        || viewerIDs.contains(cue.viewerID) && !cue.viewerID.isEmpty)
+            }
         }
         decide(on: event, in: workspace)
         guard !cues.isEmpty else { return }
         let matched = SystemTime.monotonicNanoseconds
         matchTimes.observe(fromNanoseconds: delivery.arrivedNanoseconds, to: matched)
         for cue in cues {
-            dispatcher.dispatch(
-                cue,
-                trace: Trace(
-                    id: cue.id.description, clock: clock,
-                    sourceAgeMilliseconds: delivery.sourceAgeMilliseconds,
-                    arrivedNanoseconds: delivery.arrivedNanoseconds, matchedNanoseconds: matched))
-            shown(cue, event)
+            let trace = Trace(
+                id: cue.id.description, clock: clock,
+                sourceAgeMilliseconds: delivery.sourceAgeMilliseconds,
+                arrivedNanoseconds: delivery.arrivedNanoseconds, matchedNanoseconds: matched)
+            if case .refused = waiting.append((cue, trace, event)) { droppedCues.add() }
         }
         cues.removeAll(keepingCapacity: true)
+        if !isDispatching { dispatchSome() }
+    }
+
+    /// Dispatches a few cues, and the rest in later turns of the loop: a storm of gifts must not
+    /// stand before an E-stop.
+    private func dispatchSome() {
+        var actions = 0
+        while actions < Self.actionsPerTurn, let (cue, trace, event) = waiting.popFirst() {
+            dispatcher.dispatch(cue, trace: trace)
+            shown(cue, event)
+            actions += max(1, cue.actions.count)
+        }
+        isDispatching = !waiting.isEmpty
+        if isDispatching { loop.submit { [self] in dispatchSome() } }
     }
 
     private func decide(on event: LiveEvent, in workspace: WorkspaceID) {

@@ -190,7 +190,7 @@ struct StopTests {
         { break }
         for _ in 0..<1100 { _ = try await site.send(to: device.id) }
         try await site.press(.device(device.id))
-        #expect(site.ended.withLock { ended in ended.count { $0.reason == "estopped" } } == 1100)
+        #expect(site.ended.withLock { ended in ended.count { $0.reason == "estopped" } } == 400)
         let order = AsyncStream<String>.makeStream()
         let broker = try await TestBroker.restart(site.broker)
         let agent = TestAgent(

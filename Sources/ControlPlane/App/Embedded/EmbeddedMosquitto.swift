@@ -66,8 +66,8 @@ struct EmbeddedMosquitto {
             set_tcp_nodelay true
             max_connections -1
             max_inflight_messages 100
-            max_queued_messages 1000
-            max_queued_bytes 4194304
+            max_queued_messages 5000
+            max_queued_bytes 16777216
             message_size_limit 262144
             persistent_client_expiration 7d
             persistence true

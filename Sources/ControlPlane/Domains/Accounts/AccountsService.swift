@@ -221,6 +221,14 @@ package final class AccountsService: Sendable {
         return role
     }
 
+    /// The role that was last known, however long ago; nil if none is remembered. For the E-stop,
+    /// which must not wait for a database.
+    package func rememberedRole(
+        of account: AccountID, in workspace: WorkspaceID
+    ) -> WorkspaceRole? {
+        roles.withLock { $0[RoleKey(account: account, workspace: workspace)]?.role }
+    }
+
     package func members(of workspace: WorkspaceID) async throws -> [Member] {
         try await store.members(of: workspace)
     }

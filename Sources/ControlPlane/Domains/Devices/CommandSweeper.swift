@@ -12,7 +12,10 @@ struct CommandSweeper: Worker {
             // Cancellation ends the pause and then the loop.
             try? await Task.sleep(for: .seconds(1))
             let dispatcher = service.dispatcher
-            dispatcher.loop.submit { dispatcher.tick() }
+            dispatcher.loop.submit {
+                dispatcher.tick()
+                service.repeatUnconfirmedStops()
+            }
             seconds += 1
             guard seconds % 3600 == 0 else { continue }
             do { _ = try await service.deleteOldCommands() } catch {

@@ -43,7 +43,12 @@ struct CommandTable {
     static let graceMilliseconds: Int64 = 5_000
 
     private let capacity: Int
+    /// Commands of one agent under way at most. Far below what the broker queues for an agent
+    /// that is frozen, so that there is always room for its E-stop.
+    static let perAgentMax = 400
+
     private var open: [CommandID: CommandRecord] = [:]
+    private var openOfAgent: [AgentID: Int] = [:]
 
     /// - Parameter capacity: commands under way at most; beyond it a new one is refused.
     init(capacity: Int) { self.capacity = capacity }
@@ -54,15 +59,18 @@ struct CommandTable {
 
     /// Takes a new command; false if the table is full or the id is there already.
     mutating func insert(_ record: CommandRecord) -> Bool {
-        guard open.count < capacity, open[record.command.id] == nil else { return false }
+        guard open.count < capacity, open[record.command.id] == nil,
+            openOfAgent[record.agent, default: 0] < Self.perAgentMax
+        else { return false }
         open[record.command.id] = record
+        openOfAgent[record.agent, default: 0] += 1
         return true
     }
 
     /// Ends a command. Nil if it is not under way, or if another agent than its own speaks.
     mutating func end(with outcome: Outcome, from agent: AgentID) -> EndedCommand? {
         guard let record = open[outcome.command], record.agent == agent else { return nil }
-        open[outcome.command] = nil
+        remove(record)
         return EndedCommand(record: record, outcome: outcome.bounded(for: record.command))
     }
 
@@ -71,12 +79,19 @@ struct CommandTable {
         _ id: CommandID, _ status: Outcome.Status, reason: String, detail: String,
         unixMilliseconds: Int64
     ) -> EndedCommand? {
-        guard let record = open.removeValue(forKey: id) else { return nil }
+        guard let record = open[id] else { return nil }
+        remove(record)
         return EndedCommand(
             record: record,
             outcome: Outcome(
                 command: id, status: status, reason: reason, detail: detail,
                 endedAtMilliseconds: unixMilliseconds, trace: record.command.trace))
+    }
+
+    private mutating func remove(_ record: CommandRecord) {
+        open[record.command.id] = nil
+        let left = openOfAgent[record.agent, default: 1] - 1
+        openOfAgent[record.agent] = left > 0 ? left : nil
     }
 
     /// Ends what has had no outcome long after its deadline.

@@ -249,7 +249,7 @@ struct DevicesRoutes {
         [(Method.put, "Press the E-stop of \(what)"), (.delete, "Release the E-stop of \(what)")]
             .map { method, summary in
                 Endpoint(
-                    method, path, summary, tag: "stop", access: .permission("workspace.operate"),
+                    method, path, summary, tag: "stop", access: .permission("workspace.stop"),
                     rate: .stop, answer: .nothing, errors: [.notFound]
                 ) { [service] call in
                     try await service.setStop(

@@ -1,3 +1,4 @@
+internal import Platform
 package import SharedModels
 
 // The E-stop.
@@ -18,6 +19,16 @@ extension DevicesService {
                 ? try await service.press(target, in: workspace, by: account)
                 : try await service.release(target, in: workspace)
         }.value
+    }
+
+    /// Says the wanted stop state again to agents that are online and have not obeyed it yet: a
+    /// broker whose queue for an agent is full drops what it has taken. On the loop.
+    func repeatUnconfirmedStops() {
+        dispatcher.loop.preconditionOnLoop()
+        let behind = dispatcher.directory.agents.values.filter { agent in
+            agent.isOnline && (agent.state?.stopSequence ?? 0) < agent.stopSequence
+        }
+        if !behind.isEmpty { notices.publishStops(of: behind.map(\.id)) }
     }
 
     private func press(

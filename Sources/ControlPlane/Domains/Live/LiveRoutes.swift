@@ -5,6 +5,7 @@ internal import SharedModels
 struct LiveRoutes {
     let service: LiveService
     let hub: Hub
+    private let limits = LiveSocket.makeLimits()
 
     private static let tag = "live"
 
@@ -148,9 +149,9 @@ struct LiveRoutes {
                 "Events as they happen, and deeds, over a WebSocket", tag: Self.tag,
                 access: .signedIn, rate: .stream, answer: .webSocket(LiveEventJSON.schema),
                 errors: [.notFound]
-            ) { [service, hub] call in
+            ) { [service, hub, limits] call in
                 let livestream = try await service.livestream(try call.id("livestream_id"))
-                let socket = LiveSocket(service: service, hub: hub)
+                let socket = LiveSocket(service: service, hub: hub, limits: limits)
                 return try call.webSocket(
                     socket.handler(of: try call.requireAccount(), in: livestream.id))
             },

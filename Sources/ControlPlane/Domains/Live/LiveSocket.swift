@@ -2,7 +2,6 @@ internal import FoundationEssentials
 internal import HTTP
 internal import Platform
 internal import SharedModels
-internal import Synchronization
 
 /// The WebSocket of a viewer: events come out as they happen, deeds go in.
 ///
@@ -16,12 +15,16 @@ struct LiveSocket {
 
     let service: LiveService
     let hub: Hub
+    /// One for each viewer, however many sockets they open.
+    let limits: KeyedLimits<AccountID, TokenBucket>
+
+    static func makeLimits() -> KeyedLimits<AccountID, TokenBucket> {
+        KeyedLimits(TokenBucket(capacity: burst, perSecond: perSecond), keysMax: 20_000)
+    }
 
     /// The handler for one viewer of one livestream.
     func handler(of account: AccountID, in livestream: LivestreamID) -> WebSocketHandler {
-        let limit = Mutex(
-            TokenBucket(capacity: Self.burst, perSecond: Self.perSecond))
-        let box = LimitBox(limit)
+        let limits = limits
         return WebSocketHandler(
             opened: { [hub] in hub.join(LiveService.topic(livestream), $0) },
             received: { [service] socket, message in
@@ -32,7 +35,7 @@ struct LiveSocket {
                 } catch {
                     return Self.refuse(socket, id: nil, "malformed", error.message)
                 }
-                guard box.admits() else {
+                guard limits.admit(account, atNanoseconds: arrived).isAdmitted else {
                     return Self.refuse(socket, id: deed.id, "too_many_requests", "Slow down.")
                 }
                 do {
@@ -66,17 +69,6 @@ struct LiveSocket {
         let type: String
         let id: String?
         let error: Body
-    }
-}
-
-/// One viewer's limit, for as long as the socket is open.
-private final class LimitBox: Sendable {
-    private let bucket: Mutex<TokenBucket>
-
-    init(_ bucket: consuming Mutex<TokenBucket>) { self.bucket = bucket }
-
-    func admits() -> Bool {
-        bucket.withLock { $0.admit(atNanoseconds: SystemTime.monotonicNanoseconds).isAdmitted }
     }
 }
 

@@ -33,7 +33,7 @@ package final class AgentCore: @unchecked Sendable {
 
     package enum Limits {
         /// How long after a connection the latched stop is waited for, before commands go.
-        package static let stopGrace: Duration = .milliseconds(300)
+        package static let stopGrace: Duration = .seconds(2)
         package static let scanPeriod: Duration = .seconds(1)
         package static let telemetryPeriod: Duration = .seconds(10)
         package static let prunePeriod: Duration = .seconds(5)

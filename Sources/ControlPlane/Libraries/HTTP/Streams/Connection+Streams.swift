@@ -44,7 +44,7 @@ extension Connection {
         let bytes = input
         let taken = bytes.withBytes { session.feed($0) }
         input.consume(min(taken, input.count))
-        hasFreshInput = !input.isEmpty
+        hasFreshInput = !input.isEmpty || session.mustFeedAgain
         return true
     }
 

@@ -31,6 +31,9 @@ final class WebSocketSession: @unchecked Sendable {
 
     func open() { handler.opened(socket) }
 
+    /// Whether frames may wait in the reader until the handler is free.
+    private(set) var mustFeedAgain = false
+
     /// Takes frames until a message must be waited for. Returns how many bytes were taken.
     func feed(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
         heardNanoseconds = SystemTime.monotonicNanoseconds
@@ -40,12 +43,18 @@ final class WebSocketSession: @unchecked Sendable {
             return bytes.count
         }
         self.reader = reader
+        mustFeedAgain = false
         let (taken, isBroken) = reader.read(bytes) { part in
             if let event = assembler.add(part) { handle(event) }
+            // The reader may hold whole frames already that came in the same bytes.
+            mustFeedAgain = isBusy
             return !isBusy && state != .ended && !mustEndAfterFlush
         }
         if isBroken { handle(.failure(.protocolError, "not a frame")) }
-        if reader.isIdle { self.reader = nil }
+        if reader.isIdle {
+            self.reader = nil
+            mustFeedAgain = false
+        }
         return mustEndAfterFlush || state == .ended ? bytes.count : taken
     }
 
