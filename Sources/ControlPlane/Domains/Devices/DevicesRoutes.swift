@@ -197,7 +197,7 @@ struct DevicesRoutes {
             Endpoint(
                 .get, "/api/v1/workspaces/{workspace_id:uuid}/commands",
                 "Ended commands, newest first", tag: "commands",
-                access: .permission("workspace.watch"), rate: .read, query: [.limit, .cursor],
+                access: .permission("workspace.watch"), rate: .read, query: [.limit, .idCursor],
                 answer: .page(of: CommandJSON.schema)
             ) { [service] call in
                 let (page, next) = try await service.commands(

@@ -50,7 +50,12 @@ extension DevicesService {
         try await stopTurn.take {
             // Released again before it was this press's turn: there is nothing to write down.
             guard await dispatcher.run({ $0.directory.stops.contains(target) }) else { return }
-            try await store.insertStop(target, of: workspace, by: account, sequences: sequences)
+            do {
+                try await store.insertStop(target, of: workspace, by: account, sequences: sequences)
+            } catch {
+                log.error("an E-stop was not written down", ["reason": .string("\(error)")])
+                throw DevicesError.stopNotKept
+            }
         }
     }
 

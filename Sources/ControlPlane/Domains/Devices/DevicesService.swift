@@ -25,7 +25,7 @@ package final class DevicesService: Sendable {
     private let commands: CommandStore
     private let signer: BrokerCredentialSigner
     let unixMilliseconds: @Sendable () -> Int64
-    private let log: Log
+    let log: Log
     package let dispatcher: CommandDispatcher
     /// Called when an agent or a device changed, for whoever watches the workspace.
     let changed: @Sendable (WorkspaceID) -> Void

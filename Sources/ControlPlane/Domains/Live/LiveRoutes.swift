@@ -70,7 +70,7 @@ struct LiveRoutes {
                 .get, "/api/v1/workspaces/{workspace_id:uuid}/livestreams",
                 "Livestreams of a workspace, newest first", tag: Self.tag,
                 access: .permission("workspace.watch"), rate: .read,
-                query: [.limit, .cursor], answer: .page(of: LivestreamJSON.schema)
+                query: [.limit, .idCursor], answer: .page(of: LivestreamJSON.schema)
             ) { [service] call in
                 let limit = call.limit()
                 let found = try await service.livestreams(
@@ -94,7 +94,7 @@ struct LiveRoutes {
                 .get,
                 "/api/v1/workspaces/{workspace_id:uuid}/livestreams/{livestream_id:uuid}/events",
                 "Events of a livestream, newest first", tag: Self.tag,
-                access: .permission("workspace.watch"), rate: .read, query: [.limit, .cursor],
+                access: .permission("workspace.watch"), rate: .read, query: [.limit, .idCursor],
                 answer: .page(of: LiveEventJSON.schema), errors: [.notFound]
             ) { [service] call in
                 let limit = call.limit()

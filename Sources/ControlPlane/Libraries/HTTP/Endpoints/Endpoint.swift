@@ -25,6 +25,8 @@ package struct Endpoint: Sendable {
         /// Where the page begins, from `next_cursor`.
         package static let cursor = Query(
             "cursor", .string(1...512), "next_cursor of the page before.")
+        /// The same where it is the identifier of the last item.
+        package static let idCursor = Query("cursor", .uuid, "next_cursor of the page before.")
     }
 
     /// What comes in.
