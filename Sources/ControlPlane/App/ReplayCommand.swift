@@ -55,8 +55,15 @@ struct ReplayCommand {
     func run(_ signals: Signals) async throws -> Int32 {
         let loop = try EventLoop.start(name: "replay")
         do {
-            try await signals.run(on: loop) { try await play(on: loop) }
-        } catch is CancellationError { return 130 }
+            try await signals.run(on: loop) {
+                do { try await play(on: loop) } catch {
+                    // A request that was cut off fails in its own words.
+                    throw Task.isCancelled ? CancellationError() : error
+                }
+            }
+        } catch is CancellationError {
+            return 130
+        }
         return 0
     }
 
