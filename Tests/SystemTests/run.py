@@ -110,6 +110,15 @@ def alive(pid):
         return False
 
 
+def blocks_signals(pid):
+    """Whether the process reads SIGINT and SIGTERM itself by now."""
+    wanted = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
+    for line in (pathlib.Path(f"/proc/{pid}") / "status").read_text().splitlines():
+        if line.startswith("SigBlk:"):
+            return int(line.split()[1], 16) & wanted == wanted
+    return False
+
+
 def check(condition, message):
     if not condition:
         raise Failure(message)
@@ -426,8 +435,7 @@ def a_replay_plays_to_its_end_and_stops_when_asked(show):
     show.wait_for(5)
     for number in (signal.SIGINT, signal.SIGTERM):
         playing = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        before = len(show.ended())
-        show.wait("the replay's first cue", lambda: len(show.ended()) > before)
+        show.wait("the replay to listen to signals", lambda: blocks_signals(playing.pid))
         playing.send_signal(number)
         try:
             check(playing.wait(timeout=5) == 130, f"it ended with {playing.returncode}")
