@@ -133,6 +133,14 @@ class Board:
                 raise RuntimeError(f"the simulator ended with {self.process.returncode}")
             self.serve(0.005)
 
+    def wait_until(self, holds, timeout):
+        """Waits in wall-clock time until `holds()`, while it serves the line."""
+        deadline = time.monotonic() + timeout
+        while not holds():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not so within {timeout} s; last entries: {self.read_log()[-5:]}")
+            self.serve(0.005)
+
     def edges(self, pin, start=0):
         return [entry for entry in self.read_log()[start:] if entry.get("pin") == pin]
 
