@@ -10,7 +10,7 @@ include Sources/Firmware/firmware.mk
 include Sources/ControlPlane/BrokerPlugin/broker.mk
 -include Tests/WebTests/web.mk
 
-.PHONY: help setup build release run test test-fast swift-test system-test tidy format golden smoke bench ci clean
+.PHONY: help setup parts build release run test test-fast swift-test system-test tidy format golden smoke bench ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 18
@@ -21,22 +21,25 @@ setup: ## installs the Debian packages that are missing
 build: setup ## strict debug build of everything
 	swift build $(SWIFT_FLAGS) --build-tests
 
-release: setup ## optimised programs, the broker's plugin and the board's firmware
+# The broker's plugin and the firmware look for sources that the set-up installs when make reads them: hence a make of their own.
+parts: setup
+	@$(MAKE) --no-print-directory broker-plugin firmware
+
+release: parts ## optimised programs, the broker's plugin and the board's firmware
 	swift build $(SWIFT_FLAGS) -c release --product cuelight
 	swift build $(SWIFT_FLAGS) -c release --product cuelight-agent
-	@$(MAKE) --no-print-directory broker-plugin firmware
 
 run: release ## the whole demo: services, control plane, agent, simulated board, livestream
 	@deploy/demo.sh
 
-test: build broker-plugin firmware ## everything, on real services and simulated boards
+test: build parts ## everything, on real services and simulated boards
 	@$(MAKE) --no-print-directory firmware-test
 	@$(MAKE) --no-print-directory broker-test
 	@$(MAKE) --no-print-directory swift-test
 	@$(MAKE) --no-print-directory system-test
 	@CUELIGHT_CONFIGURATION=debug $(MAKE) --no-print-directory web-test
 
-swift-test: build broker-plugin firmware ## the Swift tests alone (ONLY="RulesTests LiveTests" for some)
+swift-test: build parts ## the Swift tests alone (ONLY="RulesTests LiveTests" for some)
 	@Tests/peers.sh
 	@PATH="$(CURDIR)/.build/peers/bin:$$PATH" Tests/run.sh
 
@@ -44,7 +47,7 @@ test-fast: ## the pure tests alone
 	swift test $(SWIFT_FLAGS) --filter \
 		'SharedModelsTests|PlatformTests|CryptoTests|RulesTests|LiveTests'
 
-system-test: build broker-plugin firmware ## real processes, killed and cut off (ONLY=name for one)
+system-test: build parts ## real processes, killed and cut off (ONLY=name for one)
 	@CUELIGHT_CONFIGURATION=debug python3 Tests/SystemTests/run.py $(ONLY)
 
 tidy: setup ## format, layout and architecture checks
