@@ -60,7 +60,7 @@ struct ServerWorker: Worker {
             hooks: APIHooks.make(
                 accounts: plane.accounts.service,
                 idempotency: PostgresIdempotencyStore(pool: pool), limits: RequestLimits()),
-            log: log.of("http"), fallback: ConsolePages.respond)
+            log: log.of("http"), rights: plane.rights, fallback: ConsolePages.respond)
         let server = HTTPServer(configuration, log: log.of("http")) {
             await application.respond(to: $0)
         }

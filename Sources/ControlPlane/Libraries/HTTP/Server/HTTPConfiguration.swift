@@ -1,4 +1,5 @@
 package import Crypto
+package import Platform
 
 /// Where a server listens.
 package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
@@ -71,7 +72,9 @@ package struct HTTPConfiguration: Sendable {
     package var listeners: [Listener]
     package var loopCount = 2
     package var limits = HTTPLimits()
-    /// Whether each request leaves a line in the log; failures (5xx) always do.
+    /// Whose hands the deadlines follow.
+    package var time = TimeSource.system
+    /// Whether each request leaves a line in the log; failures of ours (5xx) always do.
     package var logsAccess = true
     /// Told of each answer: method, path pattern (empty: none matched), status, duration. Called
     /// on a loop; must not block.
