@@ -162,8 +162,8 @@ let wholes: [Target] = [
     tests(
         "AppTests", at: "AppTests",
         uses: [
-            "cuelight", "Accounts", "Crypto", "HTTP", "HTTPClient", "Live", "MQTT", "Platform",
-            "Postgres", "SharedModels",
+            "cuelight", "Accounts", "Devices", "HTTP", "MQTT", "Platform", "Postgres",
+            "SharedModels",
         ]),
     tests("TidyTests", at: "TidyTests", uses: []),
     executable(

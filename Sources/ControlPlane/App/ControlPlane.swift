@@ -19,6 +19,7 @@ struct ControlPlane: Sendable {
     let accounts: Accounts
     /// Told by whoever changes rights; looks after the streams.
     let rights: StreamRights
+    private let ground: Ground
     private let devices: Devices
     private let rules: Rules
 
@@ -34,6 +35,7 @@ struct ControlPlane: Sendable {
     }
 
     init(_ ground: Ground) throws {
+        self.ground = ground
         let ids = IDGenerator(unixMilliseconds: ground.time.unixMilliseconds)
         let hub = Hub()
         let console = ConsoleStream(hub: hub, log: ground.log)
@@ -63,6 +65,20 @@ struct ControlPlane: Sendable {
         devices.service.subscribe()
         try await accounts.service.load()
         try await devices.service.load()
+    }
+
+    /// Who calls, what they may do, and how often.
+    var hooks: Hooks {
+        APIHooks.make(
+            accounts: accounts.service, idempotency: PostgresIdempotencyStore(pool: ground.pool),
+            limits: RequestLimits())
+    }
+
+    /// What answers the requests.
+    func application() -> Application {
+        Application(
+            endpoints: endpoints, hooks: hooks, log: ground.log.of("http"), rights: rights,
+            fallback: ConsolePages.respond)
     }
 
     private static func devices(

@@ -1,6 +1,7 @@
 import HTTP
 import Platform
 import Synchronization
+import TestSupport
 
 /// A server on a free port, stopped at the end of `body`.
 struct TestServer: Sendable {
@@ -48,6 +49,15 @@ struct TestServer: Sendable {
         }
         running.cancel()
         try await running.value
+    }
+}
+
+extension WebSocketClient {
+    static func open(
+        _ server: TestServer, _ path: String, headers: String = "", receiveBuffer: Int32? = nil
+    ) async throws -> WebSocketClient {
+        try await open(
+            on: server.connect(receiveBuffer: receiveBuffer), path, headers: headers)
     }
 }
 

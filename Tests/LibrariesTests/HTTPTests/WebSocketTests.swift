@@ -1,6 +1,7 @@
 import HTTP
 import Platform
 import Synchronization
+import TestSupport
 import Testing
 
 private final class Seen: Sendable {

@@ -225,11 +225,15 @@ extension Connection {
             }
         case .events(let sink):
             if isEndingEvents { return close() }
-            sink.keepAlive(now)
             rights?.ping()
+            // It may have come to its end just now.
+            if !isEndingEvents { sink.keepAlive(now) }
         case .webSocket(let session):
+            if session.isOpen {
+                rights?.ping()
+                guard session.isOpen else { return }
+            }
             session.keepAlive(now)
-            rights?.ping()
         case .lingering: close()
         case .closed: break
         }
