@@ -40,7 +40,8 @@ private struct Stand {
         return try ControlPlane(
             ControlPlane.Ground(
                 pool: pool, client: client, keys: keys,
-                broker: BrokerAddress(host: "localhost", port: 1883, isTLS: false), metrics: Metrics(),
+                broker: BrokerAddress(host: "localhost", port: 1883, isTLS: false),
+                metrics: Metrics(),
                 log: log, time: clock.timeSource))
     }
 
@@ -109,7 +110,8 @@ private struct Stand {
         let response = await application.respond(to: request)
         let bytes = response.bodyBytes(requestID: "test")
         #expect(
-            response.status.rawValue == status, "\(path): \(String(decoding: bytes, as: UTF8.self))")
+            response.status.rawValue == status, "\(path): \(String(decoding: bytes, as: UTF8.self))"
+        )
         return bytes.isEmpty ? .null : try JSONParser.parse(bytes)
     }
 

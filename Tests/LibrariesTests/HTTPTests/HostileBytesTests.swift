@@ -205,7 +205,8 @@ struct HostileBytesTests {
     func clientFaults() async throws {
         try await TestServer.run(endpoints) { server in
             for (bytes, status) in [
-                ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505), ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+                ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+                ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
                 (post + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
             ] {
                 let answer = try await server.exchange(bytes)

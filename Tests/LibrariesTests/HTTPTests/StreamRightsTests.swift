@@ -137,7 +137,8 @@ private struct Stand {
     func events(_ number: UInt64) async throws -> RawClient {
         let client = try server.connect()
         client.send(
-            "GET /w/\(workspace)/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(number)\r\n\r\n")
+            "GET /w/\(workspace)/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(number)\r\n\r\n"
+        )
         try await client.wait(for: "\r\n\r\n")
         #expect(client.text.hasPrefix("HTTP/1.1 200 "))
         return client

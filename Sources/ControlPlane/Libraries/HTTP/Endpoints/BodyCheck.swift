@@ -9,7 +9,8 @@ enum BodyCheck {
         case .json(let schema, let limit):
             guard isJSON(request.header("content-type")) else {
                 throw HTTPError(
-                    .unsupportedMediaType, "content_type", "The body must be application/json in UTF-8.")
+                    .unsupportedMediaType, "content_type",
+                    "The body must be application/json in UTF-8.")
             }
             guard request.header("content-encoding") == nil else {
                 throw HTTPError(
