@@ -193,6 +193,10 @@ struct HostileBytesTests {
                 #expect(client.text.hasPrefix("HTTP/1.1 413 "), "\(size)")
                 #expect(client.text.contains(#""code":"body_too_large""#))
             }
+            for length in ["9223372036854775807", "9223372036854775808", "18446744073709551615"] {
+                let answer = try await server.exchange(post + "Content-Length: \(length)\r\n\r\n")
+                #expect(answer.hasPrefix("HTTP/1.1 413 "), "\(length)")
+            }
             let whole = try server.connect()
             whole.send(post + "Transfer-Encoding: chunked\r\n\r\nF4240\r\n")
             whole.send([UInt8](repeating: 65, count: 1_000_000))

@@ -162,7 +162,7 @@ private struct Stand {
 
     /// Waits until so many checks have been made, and nothing of them is under way.
     func waitForChecks(_ count: Int) async {
-        await eventually("\(count) checks") { desk.checks >= count }
+        await eventually("\(count) checks") { desk.checks >= count && rights.isIdle }
     }
 }
 
@@ -280,6 +280,7 @@ struct StreamRightsTests {
             for _ in 1...3 {
                 stand.desk.goAway()
                 for _ in 1...10 { try await stand.ping(client) }
+                await eventually { stand.rights.isIdle }
                 stand.desk.goAway(false)
                 let checks = stand.desk.checks
                 try await stand.ping(client)
@@ -444,6 +445,22 @@ struct RightsLoadTests {
         await eventually { rights.isIdle }
         #expect(rights.streamCount == 1)
         new.leave()
+    }
+
+    @Test("coming and going while checks hang does not make the line long")
+    func comingAndGoing() {
+        let rights = rights(ManualClock())
+        let desk = Desk()
+        var ledger = RightsLedger()
+        for number in 1...20_000 {
+            let (id, _) = ledger.enter(right(desk, rights, UInt64(number)), at: 0)
+            _ = ledger.tell(.account(AccountID(high: 1, low: UInt64(number))))
+            ledger.leave(id)
+        }
+        #expect(ledger.streamCount == 0)
+        #expect(ledger.lineCount <= 2048)
+        let (_, work) = ledger.enter(right(desk, rights, 1), at: 0)
+        #expect(work.checks.isEmpty)
     }
 
     @Test("when checks hang, pings alone end the streams after the grace")

@@ -60,6 +60,9 @@ struct RightsLedger {
     /// Whether no check is under way or waits.
     var isIdle: Bool { runningCount == 0 && lineStart == line.count }
 
+    /// How many places are in the line, those of streams that have gone included.
+    var lineCount: Int { line.count }
+
     /// A stream begins. What was told since its caller was let in counts for it as well.
     mutating func enter(_ right: StreamRight, at now: Int64) -> (StreamID, Work) {
         idCount += 1
@@ -135,9 +138,20 @@ struct RightsLedger {
         case .idle:
             groups[key]?.state = .waiting
             line.append(key)
+            if line.count > 2 * groups.count + 1024 { compactLine() }
         case .running: groups[key]?.mustRepeat = true
         case .waiting, nil: break
         }
+    }
+
+    /// Drops those whose streams have gone, so that coming and going does not make it long while
+    /// checks hang.
+    private mutating func compactLine() {
+        var seen: Set<Key> = []
+        line = line[lineStart...].filter { key in
+            groups[key]?.state == .waiting && seen.insert(key).inserted
+        }
+        lineStart = 0
     }
 
     private mutating func startChecks() -> [Check] {

@@ -43,7 +43,8 @@ package struct HTTPLimits: Sendable {
     package var queueBytes = 256 * 1024
     /// Inbound WebSocket message (1009).
     package var messageBytes = 64 * 1024
-    /// Between pings (WebSocket) or comments (server-sent events).
+    /// Between pings (WebSocket) or comments (server-sent events), with each of which the right to
+    /// the stream is looked at again.
     package var pingInterval: Duration = .seconds(20)
     /// A WebSocket peer that sends nothing, not even a pong.
     package var silenceDeadline: Duration = .seconds(60)
