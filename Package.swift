@@ -159,7 +159,12 @@ let wholes: [Target] = [
         name: "TestSupport",
         dependencies: ["CLinux", "Platform", "Postgres", "Schema", "MQTT", "SharedModels"],
         path: "Tests/Support", swiftSettings: strict),
-    tests("AppTests", at: "AppTests", uses: ["cuelight", "HTTP"]),
+    tests(
+        "AppTests", at: "AppTests",
+        uses: [
+            "cuelight", "Accounts", "Devices", "HTTP", "MQTT", "Platform", "Postgres",
+            "SharedModels",
+        ]),
     tests("TidyTests", at: "TidyTests", uses: []),
     executable(
         "cuelight-bench", at: "Bench",

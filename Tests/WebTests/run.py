@@ -706,6 +706,75 @@ def case_a_watcher_sees_and_may_not_touch(show):
     page.see("#estop", "press Esc twice")
 
 
+def case_a_removed_member_is_told_and_goes_to_the_other_workspaces(show):
+    page = show.browser
+    owner = show.stage.api.token
+    show.stage.sign_in("eve@example.org", "eve", PASSWORD)
+    other = show.stage.workspace("Eve's own")
+    code = show.stage.api.post("/api/v1/me/login-codes")["code"]
+    show.stage.api.token = owner
+    page.run("sessionStorage.clear()")
+    show.fresh(f"#login={code}")
+    page.see("#connection", "Connected")
+    page.choose("#workspace", "Web stage")
+    page.see(".board .condition.armed")
+    page.see("#connection", "Connected")
+
+    def streams():
+        return page.run(
+            "return performance.getEntriesByType('resource').filter((one) => "
+            "one.name.includes(arguments[0]) && one.name.endsWith('/stream')).length",
+            show.workspace,
+        )
+
+    # An entry appears with the end of its stream: the one that was open until now.
+    before = streams() + 1
+    show.stage.api.delete(f"/api/v1/workspaces/{show.workspace}/members/eve")
+    page.see("#left", "You may not watch “Web stage” any longer")
+    page.gone("#estop")
+    page.gone(".board")
+    expect(not page.shown("#connection"), "it still tries to connect")
+    page.screenshot(PICTURES / "removed-1400.png")
+    page.click(f'#left [data-workspace="{other}"]')
+    page.see("#connection", "Connected")
+    choices = page.run(
+        "return [...document.querySelectorAll('#workspace option')].map((one) => one.text)"
+    )
+    expect(choices[0] == "Eve's own" and len(choices) == 2, f"workspaces to choose: {choices}")
+    expect(streams() <= before, "the stream of a workspace that was left was opened again")
+    code = show.stage.api.post("/api/v1/me/login-codes")["code"]
+    page.run("sessionStorage.clear()")
+    show.fresh(f"#login={code}")
+    page.see(".board .condition.armed")
+
+
+def case_a_session_that_ends_elsewhere_asks_to_sign_in(show):
+    page = show.browser
+    page.click("#new-token")
+    page.see("#token-form")
+    # Whoever has a copy of the refresh token uses it, and then it comes back.
+    body = {"refresh_token": page.run("return sessionStorage.getItem('cuelight.refresh')")}
+    show.stage.api.post("/api/v1/sessions/refresh", body)
+    try:
+        show.stage.api.post("/api/v1/sessions/refresh", body)
+        expect(False, "a token served twice")
+    except Failure as failure:
+        expect("refresh_token_reused" in str(failure), str(failure))
+    page.see(".notice", "Your session has ended. Sign in again.")
+    page.gone("#token-form")
+    page.type("#sign-in [name=email]", EMAIL)
+    page.type("#sign-in [name=password]", PASSWORD)
+    page.click("#sign-in button[type=submit]")
+    page.see("#connection", "Connected")
+    page.click(".account summary")
+    page.click("#sign-out")
+    page.see(".notice", "You are signed out.")
+    page.type("#sign-in [name=email]", EMAIL)
+    page.type("#sign-in [name=password]", PASSWORD)
+    page.click("#sign-in button[type=submit]")
+    page.see(".board .condition.armed")
+
+
 def case_a_part_that_cannot_be_loaded_is_said(show):
     page = show.browser
     page.devtools("Network.setBlockedURLs", {"urls": ["*/console/trace.js"]})

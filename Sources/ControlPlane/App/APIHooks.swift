@@ -19,6 +19,12 @@ enum APIHooks {
                     kind: .account, subject: access.account.description, account: access.account,
                     session: access.session, role: access.role.rawValue)
             },
+            confirm: { caller in
+                guard let account = caller.account, let session = caller.session else {
+                    return false
+                }
+                return try await accounts.isOpen(session, of: account)
+            },
             authorise: { caller, permission, call in
                 guard let account = caller.account,
                     let needed = WorkspaceRole(permission: permission)

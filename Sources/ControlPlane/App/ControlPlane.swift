@@ -17,6 +17,9 @@ struct ControlPlane: Sendable {
     let endpoints: [Endpoint]
     let workers: [any Worker]
     let accounts: Accounts
+    /// Told by whoever changes rights; looks after the streams.
+    let rights: StreamRights
+    private let ground: Ground
     private let devices: Devices
     private let rules: Rules
 
@@ -28,15 +31,19 @@ struct ControlPlane: Sendable {
         let broker: BrokerAddress
         let metrics: Metrics
         let log: Log
+        var time = TimeSource.system
     }
 
     init(_ ground: Ground) throws {
-        let ids = IDGenerator(unixMilliseconds: TimeSource.system.unixMilliseconds)
+        self.ground = ground
+        let ids = IDGenerator(unixMilliseconds: ground.time.unixMilliseconds)
         let hub = Hub()
         let console = ConsoleStream(hub: hub, log: ground.log)
+        let rights = StreamRights(time: ground.time, log: ground.log.of("http"))
+        self.rights = rights
         accounts = Accounts(
             pool: ground.pool, hasher: try PasswordHasher(), signer: ground.keys.access,
-            unixMilliseconds: TimeSource.system.unixMilliseconds)
+            unixMilliseconds: ground.time.unixMilliseconds, rightsChanged: { rights.tell($0) })
         devices = Self.devices(ground, ids: ids, console: console)
         let stage = Self.stage(ground, devices: devices, ids: ids, console: console)
         let rules = Self.rules(ground, devices: devices, ids: ids, stage: stage, console: console)
@@ -60,6 +67,20 @@ struct ControlPlane: Sendable {
         try await devices.service.load()
     }
 
+    /// Who calls, what they may do, and how often.
+    var hooks: Hooks {
+        APIHooks.make(
+            accounts: accounts.service, idempotency: PostgresIdempotencyStore(pool: ground.pool),
+            limits: RequestLimits())
+    }
+
+    /// What answers the requests.
+    func application() -> Application {
+        Application(
+            endpoints: endpoints, hooks: hooks, log: ground.log.of("http"), rights: rights,
+            fallback: ConsolePages.respond)
+    }
+
     private static func devices(
         _ ground: Ground, ids: IDGenerator, console: ConsoleStream
     ) -> Devices {
@@ -71,7 +92,7 @@ struct ControlPlane: Sendable {
             pool: ground.pool, client: ground.client, signer: ground.keys.broker,
             broker: ground.broker, clock: MachineID.bootID, log: ground.log,
             makeCommandID: { ids.next() },
-            unixMilliseconds: TimeSource.system.unixMilliseconds,
+            unixMilliseconds: ground.time.unixMilliseconds,
             reports: Devices.Reports(
                 command: { record, outcome in
                     console.show(

@@ -55,12 +55,7 @@ struct ServerWorker: Worker {
         configuration.observe = { method, path, status, duration in
             requests.with(method, path, "\(status.rawValue)").observe(duration)
         }
-        let application = Application(
-            endpoints: plane.endpoints,
-            hooks: APIHooks.make(
-                accounts: plane.accounts.service,
-                idempotency: PostgresIdempotencyStore(pool: pool), limits: RequestLimits()),
-            log: log.of("http"), fallback: ConsolePages.respond)
+        let application = plane.application()
         let server = HTTPServer(configuration, log: log.of("http")) {
             await application.respond(to: $0)
         }

@@ -119,6 +119,8 @@ int reason(error_code ec) {
     if (ec == http::error::bad_content_length || ec == http::error::bad_transfer_encoding ||
         ec == http::error::multiple_content_length)
         return CUE_HTTP_ERROR_LENGTH;
+    if (ec == http::error::body_limit)
+        return CUE_HTTP_ERROR_BODY_SIZE;
     if (ec == http::error::bad_chunk || ec == http::error::bad_chunk_extension)
         return CUE_HTTP_ERROR_CHUNK;
     if (ec == http::error::partial_message)
@@ -209,6 +211,13 @@ void cue_http_parser_destroy(cue_http_parser_t *parser) {
 
 void cue_http_parser_reset(cue_http_parser_t *parser, int has_no_body) {
     parser->reset(has_no_body != 0);
+}
+
+void cue_http_parser_limit_chunks(cue_http_parser_t *parser, uint64_t size_max) {
+    if (parser->is_response)
+        parser->response->body_limit(size_max);
+    else
+        parser->request->body_limit(size_max);
 }
 
 cue_http_event_t cue_http_parser_feed(cue_http_parser_t *parser, const uint8_t *bytes,

@@ -10,6 +10,8 @@ package enum MessageError: Error, Hashable, Sendable {
     case foldedField
     /// Content-Length and Transfer-Encoding that are wrong or contradict each other.
     case length
+    /// A chunk announces more than `limitChunks` allows.
+    case bodyTooLarge
     /// The peer closed in the middle.
     case truncated
     case outOfMemory
@@ -23,6 +25,7 @@ package enum MessageError: Error, Hashable, Sendable {
         case Int(CUE_HTTP_ERROR_LENGTH): self = .length
         case Int(CUE_HTTP_ERROR_CHUNK): self = .chunk
         case Int(CUE_HTTP_ERROR_TRUNCATED): self = .truncated
+        case Int(CUE_HTTP_ERROR_BODY_SIZE): self = .bodyTooLarge
         case Int(CUE_HTTP_ERROR_MEMORY): self = .outOfMemory
         default: self = .syntax
         }
@@ -69,6 +72,13 @@ package final class MessageParser {
     /// Makes ready for the next message.
     /// - Parameter hasNoBody: the message is the response to HEAD.
     package func reset(hasNoBody: Bool = false) { cue_http_parser_reset(parser, hasNoBody ? 1 : 0) }
+
+    /// Refuses a chunk (`MessageError.bodyTooLarge`) whose announced size, with those before it
+    /// since this call, is more than so many bytes. Lasts until `reset`; a Content-Length is for
+    /// the reader of the head to judge.
+    package func limitChunks(_ sizeMax: Int) {
+        cue_http_parser_limit_chunks(parser, UInt64(clamping: sizeMax))
+    }
 
     /// Parses until something happens. Not to be called after the end or an error without `reset`.
     package func feed(_ bytes: UnsafeBufferPointer<UInt8>) throws(MessageError) -> Step {

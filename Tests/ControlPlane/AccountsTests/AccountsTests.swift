@@ -16,18 +16,27 @@ private final class Hands: Sendable {
     func move(_ duration: Duration) { time.withLock { $0 += duration.millisecondsClamped } }
 }
 
+/// Whose rights were said to have changed.
+private final class Told: Sendable {
+    private let changes = Mutex<[RightsChange]>([])
+    var all: [RightsChange] { changes.withLock { $0 } }
+    func add(_ change: RightsChange) { changes.withLock { $0.append(change) } }
+}
+
 /// The domain on a database of its own, with a clock in hand.
 private struct Desk {
     let hands = Hands()
+    let told = Told()
     let service: AccountsService
 
     init() async throws {
         let database = try await TestDatabase.make()
         let hands = hands
+        let told = told
         service = AccountsService(
             pool: database.pool, hasher: try PasswordHasher(cost: .least),
             signer: try TokenSigner(purpose: "access", key: SecureRandom.bytes(32)),
-            unixMilliseconds: { hands.now })
+            unixMilliseconds: { hands.now }, rightsChanged: { told.add($0) })
     }
 
     func ana(_ handle: String = "ana") async throws -> Account {
@@ -39,6 +48,56 @@ private struct Desk {
 
 @Suite("Accounts")
 struct AccountsTests {
+    @Test("a session is open until it is ended, comes back twice or expires, however old its token")
+    func open() async throws {
+        let desk = try await Desk()
+        let ana = try await desk.ana()
+        func logIn() async throws -> SessionTokens {
+            try await desk.service.logIn(email: "ana@example.org", password: "correct horse")
+        }
+        func isOpen(_ tokens: SessionTokens) async throws -> Bool {
+            try await desk.service.isOpen(tokens.session, of: ana.id)
+        }
+        let (ended, reused, lasting) = (try await logIn(), try await logIn(), try await logIn())
+        desk.hands.move(AccountsService.Limits.accessLifetime)
+        #expect(desk.service.caller(accessToken: ended.accessToken) == nil)
+        for tokens in [ended, reused, lasting] { #expect(try await isOpen(tokens)) }
+        let bob = try await desk.ana("bob")
+        #expect(try await desk.service.isOpen(ended.session, of: bob.id) == false)
+        try await desk.service.logOut(ended.session)
+        _ = try await desk.service.refresh(reused.refreshToken)
+        await #expect(throws: AccountsError.refreshTokenReused) {
+            _ = try await desk.service.refresh(reused.refreshToken)
+        }
+        #expect(desk.told.all == [.session(ended.session), .session(reused.session)])
+        // When this process has forgotten what it ended, as it does at the next end, the database
+        // knows.
+        desk.hands.move(AccountsService.Limits.accessLifetime * 2)
+        try await desk.service.logOut(try await logIn().session)
+        #expect(try await isOpen(ended) == false)
+        #expect(try await isOpen(reused) == false)
+        #expect(try await isOpen(lasting))
+        desk.hands.move(AccountsService.Limits.sessionLifetime)
+        #expect(try await isOpen(lasting) == false)
+    }
+
+    @Test("a change of members is told once it is made, and not if it is refused")
+    func changesAreTold() async throws {
+        let desk = try await Desk()
+        let (ana, bob) = (try await desk.ana(), try await desk.ana("bob"))
+        let place = try await desk.service.makeWorkspace(name: "Stage", owner: ana.id).workspace
+        try await desk.service.setRole(.operator, ofHandle: "bob", in: place)
+        await #expect(throws: AccountsError.lastOwner) {
+            try await desk.service.removeMember(handle: "ana", from: place)
+        }
+        try await desk.service.removeMember(handle: "bob", from: place)
+        await #expect(throws: AccountsError.notFound("member")) {
+            try await desk.service.removeMember(handle: "bob", from: place)
+        }
+        let change = RightsChange.member(bob.id, of: place)
+        #expect(desk.told.all == [change, change])
+    }
+
     @Test("a registered person signs in, whatever the case of the address")
     func registerAndLogIn() async throws {
         let desk = try await Desk()

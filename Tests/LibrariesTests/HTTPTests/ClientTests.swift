@@ -3,6 +3,7 @@ import HTTP
 import HTTPClient
 import Platform
 import Synchronization
+import TestSupport
 import Testing
 
 private let endpoints: [Endpoint] = [

@@ -329,6 +329,25 @@ struct EndpointTests {
         #expect(await application.respond(to: request).status == .unsupportedMediaType)
     }
 
+    @Test("a JSON body is UTF-8 and says nothing else")
+    func characterSet() async throws {
+        let application = application()
+        for (type, status) in [
+            ("application/json", 201), ("Application/JSON ; Charset=UTF-8", 201),
+            (#"application/json; charset="utf-8""#, 201), ("application/json; profile=x", 201),
+            ("application/json;charset=utf-16", 415), ("application/json; charset=latin1", 415),
+            ("application/json; x=y; charset=utf-16", 415), ("application/json; charset", 415),
+            ("application/json; charset=utf-8; charset=utf-16", 415), ("text/json", 415),
+        ] {
+            let request = try #require(
+                Request(
+                    .post, path,
+                    headers: [("Authorization", "Bearer ann"), ("Content-Type", type)],
+                    body: Array(#"{"name":"x"}"#.utf8)))
+            #expect(await application.respond(to: request).status.rawValue == status, "\(type)")
+        }
+    }
+
     @Test("a repeat with the same key gets the same answer; a failure gives the key back")
     func idempotency() async throws {
         let application = application()

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import HTTP
 import Platform
+import TestSupport
 import Testing
 
 @Suite("Files over HTTP")

@@ -1,5 +1,6 @@
 import HTTP
 import Platform
+import TestSupport
 import Testing
 
 private let endpoints: [Endpoint] = [
@@ -99,7 +100,13 @@ private let attacks: [Attack] = [
         "a chunk size that overflows",
         post + "Transfer-Encoding: chunked\r\n\r\n10000000000000003\r\nabc\r\n0\r\n\r\n", 400),
     .init(
-        "an enormous chunk", post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\nabc", 408),
+        "an enormous chunk", post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\nabc", 413),
+    .init(
+        "the largest chunk, and nothing of it",
+        post + "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n", 413),
+    .init(
+        "a chunk too many",
+        post + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\nF4240\r\n", 413),
     .init(
         "a chunk longer than its size",
         post + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400),
@@ -169,6 +176,50 @@ struct HostileBytesTests {
             let same = try await server.exchange(
                 post + "Connection: close\r\nTransfer-Encoding: CHUNKED\r\n\r\n1\r\na\r\n0\r\n\r\n")
             #expect(same.hasSuffix("got 1"))
+        }
+    }
+
+    @Test("a chunk that announces more than the body may have is refused before any of it comes")
+    func announcedChunk() async throws {
+        // Whoever waited for the body would wait for ever.
+        var limits = HTTPLimits()
+        limits.bodyGrace = .seconds(3600)
+        try await TestServer.run(endpoints, limits: limits) { server in
+            for size in ["FFFFFFFFFFFFFFFF", "7FFFFFFFFFFFFFFF", "F4241"] {
+                let client = try server.connect()
+                client.send(post + "Transfer-Encoding: chunked\r\n\r\n")
+                client.send("\(size)\r\n")
+                try await client.waitForClose()
+                #expect(client.text.hasPrefix("HTTP/1.1 413 "), "\(size)")
+                #expect(client.text.contains(#""code":"body_too_large""#))
+            }
+            for length in ["9223372036854775807", "9223372036854775808", "18446744073709551615"] {
+                let answer = try await server.exchange(post + "Content-Length: \(length)\r\n\r\n")
+                #expect(answer.hasPrefix("HTTP/1.1 413 "), "\(length)")
+            }
+            let whole = try server.connect()
+            whole.send(post + "Transfer-Encoding: chunked\r\n\r\nF4240\r\n")
+            whole.send([UInt8](repeating: 65, count: 1_000_000))
+            whole.send("\r\n0\r\n\r\n")
+            try await whole.wait(for: "got 1000000")
+        }
+    }
+
+    @Test("what is the client's fault is no error in the log, though its status begins with 5")
+    func clientFaults() async throws {
+        try await TestServer.run(endpoints) { server in
+            for (bytes, status) in [
+                ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+                ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+                (post + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
+            ] {
+                let answer = try await server.exchange(bytes)
+                #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+            }
+            try await server.waitUntilIdle()
+            let lines = server.log.all.filter { $0.contains(#""status":50"#) }
+            #expect(lines.count == 3)
+            #expect(lines.allSatisfy { $0.contains(#""level":"info""#) }, "\(lines)")
         }
     }
 

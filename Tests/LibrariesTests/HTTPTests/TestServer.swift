@@ -1,6 +1,7 @@
 import HTTP
 import Platform
 import Synchronization
+import TestSupport
 
 /// A server on a free port, stopped at the end of `body`.
 struct TestServer: Sendable {
@@ -24,16 +25,18 @@ struct TestServer: Sendable {
 
     static func run(
         _ endpoints: [Endpoint], hooks: Hooks = Hooks(), limits: HTTPLimits = HTTPLimits(),
-        loopCount: Int = 1, fallback: (@Sendable (Request) async -> Response?)? = nil,
+        loopCount: Int = 1, time: TimeSource = .system, rights: StreamRights? = nil,
+        fallback: (@Sendable (Request) async -> Response?)? = nil,
         _ body: (TestServer) async throws -> Void
     ) async throws {
         let lines = LogLines()
         let log = Log(component: "test", minimum: .debug, sink: { lines.add($0) })
         let application = Application(
-            endpoints: endpoints, hooks: hooks, log: log, fallback: fallback)
+            endpoints: endpoints, hooks: hooks, log: log, rights: rights, fallback: fallback)
         var configuration = HTTPConfiguration(addresses: [.tcp(host: "127.0.0.1", port: 0)])
         configuration.loopCount = loopCount
         configuration.limits = limits
+        configuration.time = time
         let server = HTTPServer(configuration, log: log) { await application.respond(to: $0) }
         guard case .tcp(_, let port) = try await server.listen()[0] else { return }
         let running = Task { try await server.run() }
@@ -46,6 +49,15 @@ struct TestServer: Sendable {
         }
         running.cancel()
         try await running.value
+    }
+}
+
+extension WebSocketClient {
+    static func open(
+        _ server: TestServer, _ path: String, headers: String = "", receiveBuffer: Int32? = nil
+    ) async throws -> WebSocketClient {
+        try await open(
+            on: server.connect(receiveBuffer: receiveBuffer), path, headers: headers)
     }
 }
 

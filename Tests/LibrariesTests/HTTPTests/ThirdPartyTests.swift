@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import HTTP
 import Platform
+import TestSupport
 import Testing
 
 private let endpoints: [Endpoint] = [

@@ -1,6 +1,7 @@
 import HTTP
 import Platform
 import Synchronization
+import TestSupport
 import Testing
 
 private final class Seen: Sendable {
@@ -262,6 +263,50 @@ struct WebSocketTests {
             #expect(ids == ids.sorted())
             #expect(ids.count < 2000)
             #expect(ids.first == 0)
+        }
+    }
+
+    @Test("a length above the limit is refused before any byte of it comes")
+    func announcedLength() async throws {
+        try await TestServer.run(endpoints(Hub())) { server in
+            let half = [0x81, 0xFF, 0x7F] + [UInt8](repeating: 0xFF, count: 7)
+            for (header, code) in [
+                (half, 1009), (half + [1, 2, 3, 4], 1009),
+                ([0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0, 1], 1009),
+                // The topmost bit must be zero (RFC 6455 §5.2).
+                ([0x81, 0xFF] + [UInt8](repeating: 0xFF, count: 8), 1002),
+                // A control frame has 125 bytes at most, whatever follows.
+                ([0x89, 0xFE, 0x01, 0x00], 1002),
+            ] as [([UInt8], Int)] {
+                let socket = try await WebSocketClient.open(server, "/echo")
+                socket.client.send(header)
+                #expect(try await socket.closeCode() == code, "\(header)")
+            }
+            // The second half of a message counts with the first.
+            let socket = try await WebSocketClient.open(server, "/echo")
+            socket.send(opcode: 2, [UInt8](repeating: 7, count: 65536), isFinal: false)
+            socket.client.send([0x80, 0x81])
+            #expect(try await socket.closeCode() == 1009)
+        }
+    }
+
+    @Test("a header that comes alone, in whatever pieces, begins its message all the same")
+    func headerAlone() async throws {
+        try await TestServer.run(endpoints(Hub())) { server in
+            let socket = try await WebSocketClient.open(server, "/echo")
+            var count = 0
+            for size in [0, 1, 200, 65536] {
+                let payload = [UInt8](repeating: 66, count: size)
+                let frame = WebSocketClient.frame(opcode: 2, payload)
+                for cut in [1, 2, 3, 4, 6, 8, 10, 14] where cut < frame.count {
+                    socket.client.send(Array(frame[..<cut]))
+                    await Task.yield()
+                    socket.client.send(Array(frame[cut...]))
+                    count += 1
+                    let frames = try await socket.frames(count)
+                    #expect(frames.last?.payload == payload, "\(payload.count) cut at \(cut)")
+                }
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 package import Crypto
+package import HTTP
 internal import Platform
 package import Postgres
 package import SharedModels
@@ -27,7 +28,8 @@ package final class AccountsService: Sendable {
     private let unixMilliseconds: @Sendable () -> Int64
     /// Sessions ended while their access tokens were valid; kept until those have expired.
     private let revoked = Mutex<[SessionID: Int64]>([:])
-    private let roles = Mutex<[RoleKey: RememberedRole]>([:])
+    private let roles = Mutex(RememberedRoles())
+    private let rightsChanged: @Sendable (RightsChange) -> Void
 
     private struct RoleKey: Hashable {
         let account: AccountID
@@ -39,14 +41,25 @@ package final class AccountsService: Sendable {
         let untilMilliseconds: Int64
     }
 
+    private struct RememberedRoles {
+        var roles: [RoleKey: RememberedRole] = [:]
+        /// Counts the changes of this process, so that a role which was read before one is not
+        /// remembered after it.
+        var changeCount: UInt64 = 0
+    }
+
+    /// - Parameter rightsChanged: told when somebody may do less than before, or other things:
+    ///   once it is so, on any thread; must not block.
     package init(
         pool: PostgresPool, hasher: PasswordHasher, signer: TokenSigner,
-        unixMilliseconds: @escaping @Sendable () -> Int64
+        unixMilliseconds: @escaping @Sendable () -> Int64,
+        rightsChanged: @escaping @Sendable (RightsChange) -> Void = { _ in }
     ) {
         store = AccountsStore(pool: pool)
         self.hasher = hasher
         self.signer = signer
         self.unixMilliseconds = unixMilliseconds
+        self.rightsChanged = rightsChanged
     }
 
     /// Makes an account; throws `AccountsError`.
@@ -141,6 +154,7 @@ package final class AccountsService: Sendable {
         case .unknown: throw AccountsError.wrongRefreshToken
         case .reused(let session):
             remember(revoked: session)
+            rightsChanged(.session(session))
             throw AccountsError.refreshTokenReused
         case .rotated(let session, let id, let expiresAt):
             guard let account = try await store.account(id) else {
@@ -154,6 +168,8 @@ package final class AccountsService: Sendable {
 
     package func logOut(_ session: SessionID) async throws {
         remember(revoked: session)
+        // It is over here already, whether or not the database can be told.
+        rightsChanged(.session(session))
         try await store.revoke(session, at: Timestamp(unixMilliseconds: unixMilliseconds()))
     }
 
@@ -164,6 +180,14 @@ package final class AccountsService: Sendable {
             revoked.withLock({ $0[token.session] == nil })
         else { return nil }
         return token
+    }
+
+    /// Whether a session goes on, however old its access tokens are: the account is there, and it
+    /// was neither ended nor has it expired. Asks the database, unless this process ended it.
+    package func isOpen(_ session: SessionID, of account: AccountID) async throws -> Bool {
+        guard revoked.withLock({ $0[session] == nil }) else { return false }
+        return try await store.isOpen(
+            session, of: account, at: Timestamp(unixMilliseconds: unixMilliseconds()))
     }
 
     /// Reads what was revoked lately, at start.
@@ -209,13 +233,13 @@ package final class AccountsService: Sendable {
     ) async throws -> WorkspaceRole? {
         let key = RoleKey(account: account, workspace: workspace)
         let now = unixMilliseconds()
-        if let known = roles.withLock({ $0[key] }), known.untilMilliseconds > now {
-            return known.role
-        }
+        let (known, changeCount) = roles.withLock { ($0.roles[key], $0.changeCount) }
+        if let known, known.untilMilliseconds > now { return known.role }
         let role = try await store.role(of: account, in: workspace)
-        roles.withLock { roles in
-            if roles.count >= Limits.rememberedRoles { roles.removeAll() }
-            roles[key] = RememberedRole(
+        roles.withLock { remembered in
+            guard remembered.changeCount == changeCount else { return }
+            if remembered.roles.count >= Limits.rememberedRoles { remembered.roles.removeAll() }
+            remembered.roles[key] = RememberedRole(
                 role: role, untilMilliseconds: now + Limits.roleMemory.millisecondsClamped)
         }
         return role
@@ -226,7 +250,7 @@ package final class AccountsService: Sendable {
     package func rememberedRole(
         of account: AccountID, in workspace: WorkspaceID
     ) -> WorkspaceRole? {
-        roles.withLock { $0[RoleKey(account: account, workspace: workspace)]?.role }
+        roles.withLock { $0.roles[RoleKey(account: account, workspace: workspace)]?.role }
     }
 
     package func members(of workspace: WorkspaceID) async throws -> [Member] {
@@ -257,10 +281,11 @@ package final class AccountsService: Sendable {
         let change = try await store.setRole(
             role, of: account, in: workspace, membersMax: Int64(Limits.membersMax))
         roles.withLock {
-            $0[RoleKey(account: account, workspace: workspace)] = nil
+            $0.changeCount &+= 1
+            $0.roles[RoleKey(account: account, workspace: workspace)] = nil
         }
         switch change {
-        case .done: return
+        case .done: rightsChanged(.member(account, of: workspace))
         case .full: throw AccountsError.tooManyMembers
         case .lastOwner: throw AccountsError.lastOwner
         case .missing: throw AccountsError.notFound("member")

@@ -149,6 +149,18 @@ struct AccountsStore: Sendable {
             """)
     }
 
+    /// Whether a session of an account goes on. Sessions go with their account.
+    func isOpen(
+        _ session: SessionID, of account: AccountID, at now: Timestamp
+    ) async throws -> Bool {
+        try await pool.queryOne(
+            """
+            SELECT 1 FROM accounts.session
+            WHERE id = \(session) AND account_id = \(account) AND revoked_at IS NULL
+            AND expires_at > \(now)
+            """, as: (Int32).self) != nil
+    }
+
     /// The sessions that were ended but whose access tokens may still be unexpired.
     func sessionsRevoked(since: Timestamp) async throws -> [(SessionID, Timestamp)] {
         try await pool.query(

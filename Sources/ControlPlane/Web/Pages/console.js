@@ -1,9 +1,11 @@
 // The console: who is signed in, which workspace is shown, and which view of it.
 
-import { post, get, refresh, session, signInOnce, signOut } from "./console/api.js";
+import {
+    post, get, refresh, session, sessionEnded, signInOnce, signOut,
+} from "./console/api.js";
 import { fill, h, setText } from "./console/dom.js";
 import { LiveView } from "./console/live.js";
-import { field, makeForm, notice, openDialog } from "./console/parts.js";
+import { closeDialog, field, makeForm, notice, openDialog } from "./console/parts.js";
 import { RulesView } from "./console/rules.js";
 import { signInView } from "./console/sign-in.js";
 import { storage } from "./console/storage.js";
@@ -34,6 +36,7 @@ class Console {
     #pill = h("span", { class: "pill", role: "status", id: "connection" });
     #nav;
     #ticker;
+    #isClosed = false;
 
     constructor(workspaces) {
         this.#workspaces = workspaces;
@@ -70,6 +73,7 @@ class Console {
     }
 
     close() {
+        this.#isClosed = true;
         this.#closeWorkspace();
         clearInterval(this.#ticker);
         window.removeEventListener("hashchange", this.#route);
@@ -79,6 +83,7 @@ class Console {
     #online = () => this.#workspace?.retryNow();
 
     #closeWorkspace() {
+        closeDialog();
         this.#workspace?.close();
         this.#stops?.close();
         this.#workspace = this.#stops = this.#views = null;
@@ -90,6 +95,51 @@ class Console {
             this.#workspaces.map((one) => h("option", { value: one.id }, one.name)),
             h("option", { value: "new" }, "New workspace …"));
         this.#choice.hidden = this.#workspaces.length === 0;
+    }
+
+    /// The stream of the workspace has ended for good: to the sign-in, or to the other workspaces.
+    async #leave(problem) {
+        if (problem.code === "session_ended" || problem.status === 401) {
+            sessionEnded("Your session has ended. Sign in again.");
+            return;
+        }
+        const { id, info } = this.#workspace;
+        this.#closeWorkspace();
+        this.#workspaces = this.#workspaces.filter((one) => one.id !== id);
+        this.#drawLeft(info.name);
+        try {
+            // Who was let in again meanwhile finds it in the list.
+            this.#workspaces = await get("/api/v1/workspaces");
+        } catch {
+            // What is known already is shown.
+            return;
+        }
+        if (!this.#workspace && !this.#isClosed) this.#drawLeft(info.name);
+    }
+
+    #drawLeft(name) {
+        fill(this.#dock);
+        fill(this.#banner);
+        fill(this.#away);
+        this.#drawWorkspaces();
+        this.#choice.value = "";
+        this.#nav.hidden = this.#pill.hidden = true;
+        delete document.body.dataset.view;
+        document.title = "Cuelight";
+        fill(this.#main, h("div", { class: "empty", id: "left" },
+            h("h1", {}, "You are no longer in this workspace"),
+            notice("info", `You may not watch “${name}” any longer. Somebody who owns it has `
+                + "taken you out of it."),
+            this.#workspaces.length > 0 && [
+                h("p", {}, "Your other workspaces:"),
+                h("div", { class: "buttons" }, this.#workspaces.map((one) => h("button", {
+                    type: "button", "data-workspace": one.id, onclick: () => this.#open(one.id),
+                }, one.name))),
+            ],
+            this.#workspaces.length === 0 && [
+                h("p", {}, "You are in no other workspace. You can make one of your own."),
+                this.#workspaceForm(() => {}),
+            ]));
     }
 
     #drawFirst() {
@@ -143,7 +193,13 @@ class Console {
     #update(what) {
         const { stage, rules, live } = this.#views;
         switch (what) {
-        case "connection": this.#drawConnection(); break;
+        case "connection":
+            if (this.#workspace.connection.state === "ended") {
+                this.#leave(this.#workspace.connection.problem);
+            } else {
+                this.#drawConnection();
+            }
+            break;
         case "agents": case "devices": case "stops":
             this.#stops.update();
             stage.update();
@@ -170,23 +226,21 @@ class Console {
     #drawConnection() {
         const connection = this.#workspace?.connection;
         if (!connection) return;
-        const text = { live: "Connected", connecting: "Connecting …", refused: "Refused" }
-            [connection.state] ?? "Server away";
+        const text = { live: "Connected", connecting: "Connecting …" }[connection.state]
+            ?? "Server away";
         setText(this.#pill, text);
         this.#pill.className = `pill is-${connection.state}`;
         document.body.classList.toggle("is-away", connection.state !== "live");
-        if (connection.state !== "away" && connection.state !== "refused") {
+        if (connection.state !== "away") {
             // While it tries again the line stays, so that it does not flicker.
             if (connection.state === "live") fill(this.#away);
             return;
         }
         const seconds = Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1000));
-        const line = connection.state === "refused"
-            ? `This workspace cannot be watched: ${connection.problem.message}`
-            : `The server is away; what you see may be old. Trying again in ${seconds} s. The `
-                + "E-stop keeps trying until it is heard.";
+        const line = `The server is away; what you see may be old. Trying again in ${seconds} s. `
+            + "The E-stop keeps trying until it is heard.";
         if (!this.#away.firstChild) {
-            fill(this.#away, notice("bad", line, connection.state === "away" && h("button", {
+            fill(this.#away, notice("bad", line, h("button", {
                 type: "button", onclick: () => this.#workspace?.retryNow(),
             }, "Try now")));
         }

@@ -49,6 +49,7 @@ enum {
     CUE_HTTP_ERROR_CHUNK = 7,
     CUE_HTTP_ERROR_MEMORY = 8,
     CUE_HTTP_ERROR_TRUNCATED = 9,
+    CUE_HTTP_ERROR_BODY_SIZE = 10, // a chunk announces more than the limit
 };
 
 typedef struct {
@@ -65,6 +66,9 @@ cue_http_parser_t *cue_http_parser_create(int is_response, uint32_t head_max,
 void cue_http_parser_destroy(cue_http_parser_t *parser);
 // Forgets everything: the next byte begins a message. `has_no_body`: the response to HEAD.
 void cue_http_parser_reset(cue_http_parser_t *parser, int has_no_body);
+// Refuses a chunk that announces more than what is left of `size_max` bytes. To be called after the
+// head and before the body; lasts until the next reset.
+void cue_http_parser_limit_chunks(cue_http_parser_t *parser, uint64_t size_max);
 // Parses until something happens or more bytes are needed. Not after `is_done` or BAD.
 cue_http_event_t cue_http_parser_feed(cue_http_parser_t *parser, const uint8_t *bytes,
                                       size_t size);

@@ -8,7 +8,7 @@ typedef struct cue_ws_reader cue_ws_reader_t;
 
 enum {
     CUE_WS_MORE = 0, // all bytes given are taken; give more
-    CUE_WS_PART = 1, // a part of a frame, perhaps the whole of it
+    CUE_WS_PART = 1, // a part of a frame, perhaps the whole of it, or its header alone
     CUE_WS_BAD = 2,  // not a frame; the reader is of no more use
 };
 

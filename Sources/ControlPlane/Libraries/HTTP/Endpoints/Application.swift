@@ -6,16 +6,20 @@ package struct Application: Sendable {
     package let endpoints: [Endpoint]
     private let router: Router
     private let hooks: Hooks
+    private let rights: StreamRights
     private let fallback: (@Sendable (Request) async -> Response?)?
     private let log: Log
 
-    /// - Parameter fallback: asked for GET and HEAD that no endpoint answers: pages, files.
+    /// - Parameters:
+    ///   - rights: looks after the long-lived answers; whoever changes rights tells it.
+    ///   - fallback: asked for GET and HEAD that no endpoint answers: pages, files.
     package init(
-        endpoints: [Endpoint], hooks: Hooks, log: Log,
+        endpoints: [Endpoint], hooks: Hooks, log: Log, rights: StreamRights? = nil,
         fallback: (@Sendable (Request) async -> Response?)? = nil
     ) {
         self.endpoints = endpoints
         self.hooks = hooks
+        self.rights = rights ?? StreamRights(log: log)
         self.fallback = fallback
         self.log = log
         router = Router(endpoints.map { ($0.method, $0.path) })
@@ -60,6 +64,7 @@ package struct Application: Sendable {
     private func call(
         _ endpoint: Endpoint, _ request: Request, _ values: [String]
     ) async throws -> Response {
+        let changeCount = endpoint.answer.isStream ? rights.changeCount : 0
         let caller = try await authenticate(request)
         let call = Call(
             request: request, caller: caller, endpoint: endpoint, pathValues: values)
@@ -77,7 +82,12 @@ package struct Application: Sendable {
             request: request, caller: caller, endpoint: endpoint, pathValues: values,
             json: json, bodyBytes: bytes)
         guard endpoint.isIdempotent, let key = request.header("idempotency-key") else {
-            return try await endpoint.handle(full)
+            var response = try await endpoint.handle(full)
+            if endpoint.answer.isStream {
+                response.right = StreamRight(
+                    of: full, hooks: hooks, rights: rights, changeCount: changeCount)
+            }
+            return response
         }
         return try await Repeats(store: hooks.idempotency, log: log).answer(full, key: key) {
             do { return try await endpoint.handle(full) } catch {

@@ -9,7 +9,8 @@ enum BodyCheck {
         case .json(let schema, let limit):
             guard isJSON(request.header("content-type")) else {
                 throw HTTPError(
-                    .unsupportedMediaType, "content_type", "The body must be application/json.")
+                    .unsupportedMediaType, "content_type",
+                    "The body must be application/json in UTF-8.")
             }
             guard request.header("content-encoding") == nil else {
                 throw HTTPError(
@@ -34,8 +35,25 @@ enum BodyCheck {
         return value
     }
 
+    /// Whether the field names JSON, in the only character set it has (RFC 8259 §8.1).
     private static func isJSON(_ contentType: String?) -> Bool {
-        let type = contentType?.split(separator: ";").first?.lowercased() ?? ""
-        return type == "application/json" || type == "application/json "
+        let parts = (contentType ?? "").lowercased().split(
+            separator: ";", omittingEmptySubsequences: false
+        ).map(trimmed)
+        guard parts.first == "application/json" else { return false }
+        return parts.dropFirst().allSatisfy { part in
+            let sides = part.split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false
+            ).map(trimmed)
+            guard sides[0] == "charset" else { return true }
+            return sides.count == 2 && (sides[1] == "utf-8" || sides[1] == "\"utf-8\"")
+        }
+    }
+
+    private static func trimmed(_ text: Substring) -> Substring {
+        func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
+        var text = text.drop(while: isSpace)
+        while let last = text.last, isSpace(last) { text.removeLast() }
+        return text
     }
 }

@@ -11,7 +11,7 @@ package struct Call: Sendable {
     /// The bytes of a JSON or collected body.
     package let bodyBytes: [UInt8]
     let endpoint: Endpoint
-    private let pathValues: [String]
+    let pathValues: [String]
     private let queryValues: [(name: String, value: String)]
 
     init(
@@ -31,6 +31,13 @@ package struct Call: Sendable {
     package func requireCaller() throws(HTTPError) -> Caller {
         guard let caller else { throw .unauthenticated }
         return caller
+    }
+
+    /// The same call to be kept after its answer: without the body, and what it holds on to.
+    func withoutBody() -> Call {
+        Call(
+            request: request.withoutBody(), caller: caller, endpoint: endpoint,
+            pathValues: pathValues)
     }
 
     /// The calling account; throws 403 if the caller is not one.

@@ -51,6 +51,14 @@ package struct Endpoint: Sendable {
         case events(Schema)
         /// A WebSocket whose text messages to the client have this shape.
         case webSocket(Schema)
+
+        /// Whether it lasts until one side ends it.
+        var isStream: Bool {
+            switch self {
+            case .events, .webSocket: true
+            case .nothing, .item, .page, .content: false
+            }
+        }
     }
 
     package let method: Method

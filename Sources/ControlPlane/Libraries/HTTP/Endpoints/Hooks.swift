@@ -7,6 +7,10 @@ package struct Hooks: Sendable {
 
     /// Finds the caller by the request's credential: nil if it has none; throws if it is wrong.
     package var authenticate: @Sendable (Request) async throws -> Caller?
+    /// Whether a caller who was let in earlier still is who they were: the account and the session
+    /// are there, however old the token is that opened it. For streams that go on; throws if it
+    /// cannot be found out now.
+    package var confirm: @Sendable (Caller) async throws -> Bool
     /// Whether the caller has a permission for this call (its path names the workspace).
     package var authorise: @Sendable (Caller, String, Call) async throws -> Bool
     /// Takes one from a budget. The key is the caller's subject, or the address.
@@ -19,6 +23,7 @@ package struct Hooks: Sendable {
     /// - Parameter allowsOrigin: by default only pages of the host that was asked.
     package init(
         authenticate: @escaping @Sendable (Request) async throws -> Caller? = { _ in nil },
+        confirm: @escaping @Sendable (Caller) async throws -> Bool = { _ in true },
         authorise: @escaping @Sendable (Caller, String, Call) async throws -> Bool = { _, _, _ in
             false
         },
@@ -27,6 +32,7 @@ package struct Hooks: Sendable {
         idempotency: (any IdempotencyStore)? = nil
     ) {
         self.authenticate = authenticate
+        self.confirm = confirm
         self.authorise = authorise
         self.limit = limit
         self.allowsOrigin = allowsOrigin

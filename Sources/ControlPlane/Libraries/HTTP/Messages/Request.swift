@@ -42,6 +42,13 @@ package struct Request: Sendable {
         self.fields = fields
     }
 
+    /// The same request with an empty body.
+    func withoutBody() -> Request {
+        Request(
+            id: id, method: method, target: target, peer: peer, isSecure: isSecure,
+            body: RequestBody(), fields: fields, arrivedNanoseconds: arrivedNanoseconds)
+    }
+
     /// The value of the first header field of this name, in any case.
     package func header(_ name: StaticString) -> String? { fields[name] }
 

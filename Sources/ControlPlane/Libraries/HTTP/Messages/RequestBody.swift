@@ -33,9 +33,11 @@ package final class RequestBody: Sendable {
         }
     }
 
-    /// The whole body; throws `HTTPError` 413 as soon as it is known to exceed `limit` bytes.
+    /// The whole body; throws `HTTPError` 413 as soon as it is known to exceed `limit` bytes,
+    /// which is when a length that is too large is announced.
     package func collect(upTo limit: Int) async throws -> [UInt8] {
         if let announcedBytes, announcedBytes > Int64(limit) { throw HTTPError.bodyTooLarge(limit) }
+        if case .connection(let connection) = source { connection.limitBody(limit) }
         var all: [UInt8] = []
         while let piece = try await next() {
             guard all.count + piece.count <= limit else { throw HTTPError.bodyTooLarge(limit) }

@@ -19,6 +19,8 @@ package struct Response: Sendable {
     var content: Content
     /// What made this answer an error, for the log; never sent.
     var cause: String?
+    /// What a long-lived answer stands on; nil if anybody may have it.
+    var right: StreamRight?
     /// The path pattern that answered, for logs and metrics; empty if none did.
     var route = ""
 

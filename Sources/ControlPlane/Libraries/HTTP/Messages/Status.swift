@@ -41,6 +41,12 @@ package struct Status: RawRepresentable, Hashable, Sendable {
     /// The reason phrase.
     package var phrase: String { Self.phrases[rawValue] ?? "Status" }
 
+    /// Whether the server failed. A method or a version that nobody serves is the client's fault,
+    /// though its status begins with 5.
+    var isServerFault: Bool {
+        rawValue >= 500 && self != .notImplemented && self != .versionNotSupported
+    }
+
     /// Whether a message with this status never has a body (RFC 9110 §6.4.1).
     var hasNoBody: Bool { rawValue < 200 || self == .noContent || self == .notModified }
 

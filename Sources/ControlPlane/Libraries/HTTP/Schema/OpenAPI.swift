@@ -150,7 +150,7 @@ package enum OpenAPI {
     private static func responses(
         _ endpoint: Endpoint, _ schemas: inout [String: JSONTree]
     ) -> JSONTree {
-        var success: [(String, JSONTree)] = [("description", .text(endpoint.status.phrase))]
+        var success: [(String, JSONTree)] = [("description", .text(description(endpoint)))]
         switch endpoint.answer {
         case .nothing: break
         case .item(let schema):
@@ -173,6 +173,21 @@ package enum OpenAPI {
         }
         members.append(("default", error("Error")))
         return .object(members)
+    }
+
+    private static func description(_ endpoint: Endpoint) -> String {
+        let phrase = endpoint.status.phrase
+        if endpoint.access == .open { return phrase }
+        return switch endpoint.answer {
+        case .events:
+            "\(phrase); lasts as long as the session and the right to it, whatever becomes of the "
+                + "token. The last event, `ended`, has a `code`: `session_ended`, `forbidden`, or "
+                + "`unavailable` if neither can be checked for minutes."
+        case .webSocket:
+            "\(phrase); lasts as long as the session and the right to it, whatever becomes of the "
+                + "token. Then it closes with 1008, or 1013 if neither can be checked for minutes."
+        case .nothing, .item, .page, .content: phrase
+        }
     }
 
     private static func error(_ text: String) -> JSONTree {

@@ -116,6 +116,10 @@ extension Connection {
         sendWhole(response)
     }
 
+    /// Refuses a chunk that announces more than whoever collects the body takes. Before the first
+    /// `nextBodyPiece`.
+    func limitBody(_ limit: Int) { onLoop { self.parser?.limitChunks(limit) } }
+
     /// The next piece of the body, for the handler's task.
     func nextBodyPiece() async throws -> [UInt8]? {
         try await withCheckedThrowingContinuation { continuation in
@@ -128,7 +132,9 @@ extension Connection {
             !current.isCancelled
         else { return continuation.resume(throwing: CancellationError()) }
         if current.isBodyDone { return continuation.resume(returning: nil) }
-        exchange?.bodyWaitStartNanoseconds = SystemTime.monotonicNanoseconds
+        // It was broken, which was told.
+        guard parser != nil else { return continuation.resume(throwing: CancellationError()) }
+        exchange?.bodyWaitStartNanoseconds = home.nowNanoseconds
         if current.awaitsContinue, current.answer == .awaited {
             exchange?.awaitsContinue = false
             enqueue(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
@@ -174,6 +180,8 @@ extension Connection {
             return true
         } catch {
             exchange?.keepsAlive = false
+            // It is of no more use, and what follows cannot be told from a request.
+            releaseParser()
             let refusal = RequestRules.refusal(for: error)
             resumeBody(
                 .failure(HTTPError(refusal.status, refusal.code, refusal.message)))
@@ -185,7 +193,7 @@ extension Connection {
         let waiter = bodyWaiter
         bodyWaiter = nil
         if let start = exchange?.bodyWaitStartNanoseconds, start > 0 {
-            exchange?.bodyWaitedNanoseconds += SystemTime.monotonicNanoseconds - start
+            exchange?.bodyWaitedNanoseconds += home.nowNanoseconds - start
             exchange?.bodyWaitStartNanoseconds = 0
         }
         waiter?.resume(with: result)
@@ -215,8 +223,17 @@ extension Connection {
                 exchange?.cause = "handler deadline"
                 cancelHandler()
             }
-        case .events(let sink): sink.keepAlive(now)
-        case .webSocket(let session): session.keepAlive(now)
+        case .events(let sink):
+            if isEndingEvents { return close() }
+            rights?.ping()
+            // It may have come to its end just now.
+            if !isEndingEvents { sink.keepAlive(now) }
+        case .webSocket(let session):
+            if session.isOpen {
+                rights?.ping()
+                guard session.isOpen else { return }
+            }
+            session.keepAlive(now)
         case .lingering: close()
         case .closed: break
         }

@@ -234,7 +234,7 @@ extension Connection {
         guard !isClosed else { return 0 }
         exchange?.sentBytes += block.count
         guard output.isEmpty else { return 0 }
-        writeProgressNanoseconds = SystemTime.monotonicNanoseconds
+        writeProgressNanoseconds = home.nowNanoseconds
         switch block.withUnsafeBytes({ transport.write($0) }) {
         case .bytes(let count): return count
         case .wouldBlock: return 0
@@ -260,7 +260,7 @@ extension Connection {
             }
         }
         if hasFailed { return close() }
-        if hasProgress { writeProgressNanoseconds = SystemTime.monotonicNanoseconds }
+        if hasProgress { writeProgressNanoseconds = home.nowNanoseconds }
         if let waiter = drainWaiter, output.count <= home.limits.queueBytes / 4 {
             drainWaiter = nil
             waiter.resume()
@@ -269,6 +269,7 @@ extension Connection {
         switch phase {
         case .handling: if exchange?.answer == .ended { finishExchange() }
         case .webSocket(let session): session.flushed()
+        case .events: if isEndingEvents { endEvents() }
         default: break
         }
     }

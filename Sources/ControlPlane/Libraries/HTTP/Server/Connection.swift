@@ -54,6 +54,10 @@ final class Connection: @unchecked Sendable {
     /// When the peer last took a byte while some were waiting.
     var writeProgressNanoseconds: Int64 = 0
     private(set) var isPumping = false
+    /// The place of a long-lived answer among those whose rights are looked after.
+    var rights: StreamRights.Entry?
+    /// The last event of the stream is on its way.
+    var isEndingEvents = false
     /// Run once when the connection ends, on the loop.
     var closeHooks: [() -> Void] = []
 
@@ -174,6 +178,8 @@ final class Connection: @unchecked Sendable {
         drain?.resume(throwing: CancellationError())
         if case .webSocket(let session) = old { session.connectionEnded() }
         finishLog()
+        rights?.leave()
+        rights = nil
         let hooks = closeHooks
         closeHooks = []
         for hook in hooks { hook() }

@@ -1,4 +1,5 @@
 package import Crypto
+package import Platform
 
 /// Where a server listens.
 package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
@@ -42,7 +43,8 @@ package struct HTTPLimits: Sendable {
     package var queueBytes = 256 * 1024
     /// Inbound WebSocket message (1009).
     package var messageBytes = 64 * 1024
-    /// Between pings (WebSocket) or comments (server-sent events).
+    /// Between pings (WebSocket) or comments (server-sent events), with each of which the right to
+    /// the stream is looked at again.
     package var pingInterval: Duration = .seconds(20)
     /// A WebSocket peer that sends nothing, not even a pong.
     package var silenceDeadline: Duration = .seconds(60)
@@ -71,7 +73,9 @@ package struct HTTPConfiguration: Sendable {
     package var listeners: [Listener]
     package var loopCount = 2
     package var limits = HTTPLimits()
-    /// Whether each request leaves a line in the log; failures (5xx) always do.
+    /// Whose hands the deadlines follow.
+    package var time = TimeSource.system
+    /// Whether each request leaves a line in the log; failures of ours (5xx) always do.
     package var logsAccess = true
     /// Told of each answer: method, path pattern (empty: none matched), status, duration. Called
     /// on a loop; must not block.

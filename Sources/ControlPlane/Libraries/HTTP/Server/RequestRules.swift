@@ -42,6 +42,8 @@ enum RequestRules {
             Refusal(.headTooLarge, "head_too_large", "The header fields are too large or too many.")
         case .version:
             Refusal(.versionNotSupported, "http_version", "Only HTTP/1.1 and HTTP/1.0 are served.")
+        case .bodyTooLarge:
+            Refusal(.contentTooLarge, "body_too_large", "The body is too large.")
         case .outOfMemory:
             Refusal(.serviceUnavailable, "unavailable", "The server is overloaded.")
         case .syntax, .chunk, .foldedField, .length, .truncated:

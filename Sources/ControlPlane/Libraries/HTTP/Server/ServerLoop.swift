@@ -50,8 +50,11 @@ final class ServerLoop: @unchecked Sendable {
 
     deinit { buffer.deallocate() }
 
+    /// The hands that deadlines follow, monotonic.
+    var nowNanoseconds: Int64 { configuration.time.monotonicNanoseconds() }
+
     func now(after delay: Duration) -> Int64 {
-        let sum = SystemTime.monotonicNanoseconds.addingReportingOverflow(delay.nanosecondsClamped)
+        let sum = nowNanoseconds.addingReportingOverflow(delay.nanosecondsClamped)
         return sum.overflow ? .max : sum.partialValue
     }
 
@@ -163,7 +166,7 @@ final class ServerLoop: @unchecked Sendable {
     func startTicking() {
         ticker = loop.schedule(after: limits.tick) { [weak self] in
             guard let self else { return }
-            let now = SystemTime.monotonicNanoseconds
+            let now = nowNanoseconds
             // A connection that ends here is replaced by the last, which was looked at already.
             for index in connections.indices.reversed() where index < connections.count {
                 connections[index].lookAtDeadlines(now)
@@ -207,7 +210,7 @@ final class ServerLoop: @unchecked Sendable {
         let method = exchange.request.method.rawValue
         configuration.observe?(
             method, exchange.route, exchange.status, .nanoseconds(duration))
-        let isFailure = exchange.status.rawValue >= 500
+        let isFailure = exchange.status.isServerFault
         guard configuration.logsAccess || isFailure else { return }
         var line = log.with("request_id", .string(exchange.request.id))
         if let cause = exchange.cause { line = line.with("cause", .string(cause)) }

@@ -9,8 +9,9 @@ extension Connection {
         task = nil
         releaseParser()
         hasFreshInput = !input.isEmpty
-        deadlineNanoseconds = home.now(after: home.limits.pingInterval)
+        deadlineNanoseconds = firstPing()
         session.open()
+        standOn(response.right)
         pump()
     }
 
@@ -20,17 +21,47 @@ extension Connection {
         exchange?.keepsAlive = false
         enqueueHead(response, .close)
         exchange?.answer = .ended
-        if current.isHead { return finishHeadOfEvents() }
+        if current.isHead { return endEvents() }
         let sink = EventSink(id: current.request.id, connection: self)
         phase = .events(sink)
         task = nil
-        deadlineNanoseconds = home.now(after: home.limits.pingInterval)
+        deadlineNanoseconds = firstPing()
         closeHooks.append { handler.closed(sink) }
         handler.opened(sink)
+        standOn(response.right)
         pump()
     }
 
-    private func finishHeadOfEvents() {
+    /// Somewhere in the second half of an interval: streams that began together, as all do after
+    /// a restart, shall not ping together for ever.
+    private func firstPing() -> Int64 {
+        let interval = home.limits.pingInterval
+        return home.now(after: interval / 2 + interval * Double.random(in: 0...0.5))
+    }
+
+    private func standOn(_ right: StreamRight?) {
+        guard let right, !isClosed else { return }
+        rights = right.rights.enter(right) { [weak self] end in
+            guard let self else { return }
+            onLoop { self.end(end) }
+        }
+    }
+
+    /// The right to the stream is gone: its client is told why, and it ends.
+    private func end(_ end: StreamEnd) {
+        switch phase {
+        case .webSocket(let session): session.close(code: end.closeCode, reason: end.message)
+        case .events:
+            guard !isEndingEvents else { return }
+            isEndingEvents = true
+            deadlineNanoseconds = home.now(after: home.limits.lingerDeadline)
+            enqueue(end.event.encoded())
+            if output.isEmpty { endEvents() }
+        case .waiting, .handling, .lingering, .closed: break
+        }
+    }
+
+    func endEvents() {
         finishLog()
         linger()
     }
@@ -59,6 +90,7 @@ extension Connection {
             }
             enqueue(block)
         case .events(let sink):
+            guard !isEndingEvents else { return }
             if output.count + block.count > limit {
                 sink.noteDropped(output.dropOldest(downTo: limit / 2))
             }

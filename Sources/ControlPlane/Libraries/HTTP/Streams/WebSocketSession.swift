@@ -24,7 +24,7 @@ final class WebSocketSession: @unchecked Sendable {
         self.socket = socket
         connection = socket.connection
         assembler = MessageAssembler(limit: socket.connection.home.limits.messageBytes)
-        heardNanoseconds = SystemTime.monotonicNanoseconds
+        heardNanoseconds = connection.home.nowNanoseconds
     }
 
     var isOpen: Bool { state == .open }
@@ -36,7 +36,7 @@ final class WebSocketSession: @unchecked Sendable {
 
     /// Takes frames until a message must be waited for. Returns how many bytes were taken.
     func feed(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
-        heardNanoseconds = SystemTime.monotonicNanoseconds
+        heardNanoseconds = connection.home.nowNanoseconds
         guard state != .ended else { return bytes.count }
         guard let reader = reader ?? FrameReader() else {
             connection.close()

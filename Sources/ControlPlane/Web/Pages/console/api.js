@@ -33,6 +33,8 @@ let account = null;
 let accessToken = null;
 let refreshTimer = null;
 let refreshing = null;
+// The server ends the stream of a session before it answers whoever ends it.
+let isSigningOut = false;
 
 const otherTabs = "BroadcastChannel" in window ? new BroadcastChannel("cuelight.session") : null;
 otherTabs?.addEventListener("message", ({ data: message }) => {
@@ -119,7 +121,13 @@ export async function register(values) {
     await signIn(values.email, values.password);
 }
 
+/// The server says that the session has ended, somewhere else than here.
+export function sessionEnded(reason) {
+    if (accessToken !== null && !isSigningOut) forget(reason);
+}
+
 export async function signOut() {
+    isSigningOut = true;
     try {
         await call("DELETE", "/api/v1/sessions/current");
     } catch (problem) {
@@ -127,6 +135,8 @@ export async function signOut() {
             forget("Signed out here, but the server was not told: " + problem.message);
             return;
         }
+    } finally {
+        isSigningOut = false;
     }
     forget("You are signed out.");
 }

@@ -161,6 +161,9 @@ export function makeForm(attributes, contents, submitLabel, send, more = []) {
     return form;
 }
 
+/// Closes the dialog that is open, if one is: what it asks about is gone.
+export let closeDialog = () => {};
+
 /// A dialog above the page. The page below is inert, except for the E-stop, which stands above
 /// everything: a dialog never stands between a person and the E-stop.
 export function openDialog(title, makeBody, { onClose } = {}) {
@@ -169,6 +172,7 @@ export function openDialog(title, makeBody, { onClose } = {}) {
     const before = document.activeElement;
     const id = uniqueID("dialog");
     const close = () => {
+        closeDialog = () => {};
         document.removeEventListener("keydown", keys, true);
         fill(layer);
         shell.inert = false;
@@ -181,6 +185,7 @@ export function openDialog(title, makeBody, { onClose } = {}) {
     box.append(...[makeBody(close)].flat());
     document.addEventListener("keydown", keys, true);
     shell.inert = true;
+    closeDialog = close;
     fill(layer, h("div", { class: "backdrop" }), box);
     (box.querySelector("[data-first]") ?? box.querySelector("input, select") ?? box).focus();
     return close;

@@ -8,6 +8,15 @@ const BACKOFF_MS = [500, 1_000, 2_000, 4_000, 8_000, 10_000];
 const SILENCE_MS = 50_000;
 const LINE_MAX = 1 << 20;
 
+/// The server ended the stream and said why: `code` is "session_ended", "forbidden" or
+/// "unavailable".
+class Ended extends Error {
+    constructor({ code, message }) {
+        super(message);
+        this.code = code;
+    }
+}
+
 export class LiveStream {
     #path;
     #onMessage;
@@ -17,8 +26,9 @@ export class LiveStream {
     #abort = null;
     #wake = null;
 
-    /// `onState` gets {state: "connecting" | "live" | "away", retryAt, problem}; `onMessage` gets
-    /// the parsed messages. Each "live" after the first means that something may be missed.
+    /// `onState` gets {state: "connecting" | "live" | "away" | "ended", retryAt, problem};
+    /// `onMessage` gets the parsed messages. Each "live" after the first means that something may
+    /// be missed; after "ended" nothing comes any more, because the right to it is gone.
     constructor(path, onMessage, onState) {
         this.#path = path;
         this.#onMessage = onMessage;
@@ -45,9 +55,9 @@ export class LiveStream {
                 problem = error;
             }
             if (this.#isClosed) return;
-            // Refused for good: not signed in, or not a member.
-            if ([401, 403, 404].includes(problem?.status)) {
-                this.#onState({ state: "refused", problem });
+            if (isFinal(problem)) {
+                this.#isClosed = true;
+                this.#onState({ state: "ended", problem });
                 return;
             }
             await this.#pause(problem);
@@ -93,8 +103,11 @@ export class LiveStream {
 
     #take(text) {
         try {
-            this.#onMessage(JSON.parse(text));
+            const message = JSON.parse(text);
+            if (message.type === "ended") throw new Ended(message.data);
+            this.#onMessage(message);
         } catch (error) {
+            if (error instanceof Ended) throw error;
             // One message that cannot be read or shown does not end the stream.
             console.error("a message of the stream was left out", error);
         }
@@ -111,4 +124,10 @@ export class LiveStream {
         });
         this.#wake = null;
     }
+}
+
+/// Whether trying again is of no use: the session has ended, or the person may not watch.
+function isFinal(problem) {
+    if (problem instanceof Ended) return problem.code !== "unavailable";
+    return [401, 403, 404].includes(problem?.status);
 }

@@ -4,10 +4,10 @@ import Platform
 import Synchronization
 
 /// A TCP client that sends any bytes and shows all that comes back. One loop serves them all.
-final class RawClient: @unchecked Sendable {
+package final class RawClient: @unchecked Sendable {
     // Safe: `watch` is used on the loop alone, the rest of the state is behind the mutex.
 
-    enum Problem: Error { case timeout(String), closed(String), connect(Int32) }
+    package enum Problem: Error { case timeout(String), closed(String), connect(Int32) }
 
     private struct State {
         var received: [UInt8] = []
@@ -32,7 +32,7 @@ final class RawClient: @unchecked Sendable {
     }
 
     /// Connects, blocking: the listener is on this machine.
-    init(port: UInt16, receiveBuffer: Int32? = nil) throws {
+    package init(port: UInt16, receiveBuffer: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4)
@@ -51,7 +51,7 @@ final class RawClient: @unchecked Sendable {
     deinit { end() }
 
     /// Starts to collect what comes.
-    func startReading() {
+    package func startReading() {
         Self.loop.submit { [self] in
             holder.watch = try? Self.loop.watch(
                 descriptor, for: [.readable, .writable], isEdgeTriggered: true
@@ -59,15 +59,15 @@ final class RawClient: @unchecked Sendable {
         }
     }
 
-    func send(_ text: String) { send(Array(text.utf8)) }
+    package func send(_ text: String) { send(Array(text.utf8)) }
 
-    func send(_ bytes: [UInt8]) {
+    package func send(_ bytes: [UInt8]) {
         state.withLock { $0.unsent += bytes }
         Self.loop.submit { [self] in sendWaiting() }
     }
 
     /// Waits until `check` holds for all bytes so far (and whether the peer has closed).
-    func wait(
+    package func wait(
         timeout: Duration = .seconds(20), _ check: @escaping @Sendable ([UInt8], Bool) -> Bool
     ) async throws {
         try await withCheckedThrowingContinuation {
@@ -84,12 +84,12 @@ final class RawClient: @unchecked Sendable {
         }
     }
 
-    var text: String { state.withLock { String(decoding: $0.received, as: UTF8.self) } }
-    var bytes: [UInt8] { state.withLock { $0.received } }
-    var isClosed: Bool { state.withLock { $0.isClosed } }
+    package var text: String { state.withLock { String(decoding: $0.received, as: UTF8.self) } }
+    package var bytes: [UInt8] { state.withLock { $0.received } }
+    package var isClosed: Bool { state.withLock { $0.isClosed } }
 
     /// Takes what was received so far.
-    func take() -> String {
+    package func take() -> String {
         state.withLock { state in
             defer { state.received = [] }
             return String(decoding: state.received, as: UTF8.self)
@@ -97,17 +97,17 @@ final class RawClient: @unchecked Sendable {
     }
 
     /// Forgets the first bytes.
-    func drop(_ count: Int) { state.withLock { $0.received.removeFirst(count) } }
+    package func drop(_ count: Int) { state.withLock { $0.received.removeFirst(count) } }
 
-    func waitForClose() async throws { try await wait { $1 } }
+    package func waitForClose() async throws { try await wait { $1 } }
 
-    func wait(for text: String) async throws {
+    package func wait(for text: String) async throws {
         let wanted = Array(text.utf8)
         try await wait { bytes, isClosed in isClosed || bytes.firstRange(of: wanted) != nil }
     }
 
     /// Closes with a reset, as a killed program with unread input does.
-    func reset() {
+    package func reset() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_LINGER, &linger,
@@ -115,7 +115,7 @@ final class RawClient: @unchecked Sendable {
         end()
     }
 
-    func end() {
+    package func end() {
         let isFirst = hasEnded.withLock { ended in
             defer { ended = true }
             return !ended

@@ -1,15 +1,14 @@
-import HTTP
-import Platform
 import Testing
 
 /// The client's side of RFC 6455, written by hand so that the server is not tested by itself.
-struct WebSocketClient {
-    let client: RawClient
+package struct WebSocketClient {
+    package let client: RawClient
 
-    static func open(
-        _ server: TestServer, _ path: String, headers: String = "", receiveBuffer: Int32? = nil
+    /// Asks a server for a WebSocket, on a connection that reads.
+    /// - Parameter headers: more of them, each with its line end.
+    package static func open(
+        on client: RawClient, _ path: String, headers: String = ""
     ) async throws -> WebSocketClient {
-        let client = try server.connect(receiveBuffer: receiveBuffer)
         client.send(
             "GET \(path) HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -24,7 +23,7 @@ struct WebSocketClient {
     }
 
     /// Sends one masked frame.
-    func send(
+    package func send(
         opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, isMasked: Bool = true,
         reserved: UInt8 = 0
     ) {
@@ -33,9 +32,9 @@ struct WebSocketClient {
                 opcode: opcode, payload, isFinal: isFinal, isMasked: isMasked, reserved: reserved))
     }
 
-    func send(_ text: String) { send(opcode: 1, Array(text.utf8)) }
+    package func send(_ text: String) { send(opcode: 1, Array(text.utf8)) }
 
-    static func frame(
+    package static func frame(
         opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, isMasked: Bool = true,
         reserved: UInt8 = 0
     ) -> [UInt8] {
@@ -56,7 +55,7 @@ struct WebSocketClient {
     }
 
     /// Whole frames received so far, as (opcode, payload).
-    static func frames(_ bytes: [UInt8]) -> [(opcode: UInt8, payload: [UInt8])] {
+    package static func frames(_ bytes: [UInt8]) -> [(opcode: UInt8, payload: [UInt8])] {
         var frames: [(UInt8, [UInt8])] = []
         var at = 0
         while at + 2 <= bytes.count {
@@ -79,7 +78,7 @@ struct WebSocketClient {
     }
 
     /// Waits for so many frames, pings not counted.
-    func frames(_ count: Int) async throws -> [(opcode: UInt8, payload: [UInt8])] {
+    package func frames(_ count: Int) async throws -> [(opcode: UInt8, payload: [UInt8])] {
         try await client.wait { bytes, isClosed in
             isClosed || Self.frames(bytes).filter { $0.opcode != 9 }.count >= count
         }
@@ -87,7 +86,7 @@ struct WebSocketClient {
     }
 
     /// Waits for the close frame and the end of the connection; returns the code.
-    func closeCode() async throws -> Int? {
+    package func closeCode() async throws -> Int? {
         try await client.waitForClose()
         guard let last = Self.frames(client.bytes).last, last.opcode == 8 else { return nil }
         guard last.payload.count >= 2 else { return 1005 }
