@@ -100,10 +100,7 @@ package struct Doctor: Sendable {
             findings.append(Finding(.good, "server", identity.server))
             if let date { findings.append(Self.clock(date, SystemTime.unixMilliseconds)) }
         } catch {
-            findings.append(
-                Finding(
-                    .bad, "server", "\(identity.server): \(error)",
-                    advice: "Check this computer's network and the server's address."))
+            findings.append(Finding(.bad, "server", "\(identity.server): \(error)"))
         }
         let broker = identity.broker
         do {

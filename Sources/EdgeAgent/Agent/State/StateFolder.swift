@@ -17,7 +17,7 @@ package struct StateFolder: Sendable, Hashable {
             switch self {
             case .notPaired(let path):
                 "this agent is not paired (no \(path)/agent.json); run \"cuelight-agent pair\""
-            case .damaged(let file): "\(file) is damaged; pair the agent again"
+            case .damaged(let file): "\(file) is damaged; pair the agent again, with --force"
             case .system(let error): error.description + Self.advice(on: error.code)
             case .inUse(let path):
                 "another cuelight-agent runs with \(path); stop it first "
