@@ -124,7 +124,7 @@ struct AgentWorkerTests {
         #expect(Doctor.findings(of: status).allSatisfy { $0.level != .bad })
         #expect(StatusText.of(status).contains("online"))
         #expect(StateFolder.mode(of: running.folder.path) == 0o700)
-        #expect(StateFolder.mode(of: running.folder.controlPath) == 0o700)
+        #expect(StateFolder.mode(of: running.folder.controlPath) == 0o600)
         try await stop(running)
         try await console.wait("the goodbye") { console.state?.isOnline == false }
         #expect(throws: ControlClient.Problem.notRunning) {

@@ -60,9 +60,9 @@ struct ClientTests {
             certificateChainPEM: ours.certificatePEM, privateKeyPEM: ours.privateKeyPEM)
         let application = Application(endpoints: endpoints, hooks: Hooks(), log: .quiet)
         let configuration = HTTPConfiguration(
-            listeners: [.init(.tcp(host: "127.0.0.1", port: 0), tls: context)])
+            listeners: [.init(.ip("127.0.0.1", port: 0), tls: context)])
         let server = HTTPServer(configuration, log: .quiet) { await application.respond(to: $0) }
-        guard case .tcp(_, let port) = try await server.listen()[0] else { return }
+        guard case .ip(_, let port) = try await server.listen()[0] else { return }
         let running = Task { try await server.run() }
         let good = try HTTPClient(
             loop: Self.loop, tls: try TLSContext.client(trustedPEM: ours.certificatePEM))

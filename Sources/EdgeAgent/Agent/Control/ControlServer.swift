@@ -51,7 +51,7 @@ package final class ControlServer {
     }
 
     package func start() throws(LinuxError) {
-        listener = try UnixSocket.listen(path)
+        listener = try Socket.listen(.unix(path: path), backlog: 8)
         watch = try loop.watch(listener, for: .readable) { [weak self] _ in self?.accept() }
     }
 
@@ -165,10 +165,27 @@ package enum ControlClient {
         }
     }
 
+    /// How long each read may wait, seconds.
+    private static let patienceSeconds = 5
+
+    /// A socket that blocks.
+    private static func connect(_ path: String) throws(LinuxError) -> Int32 {
+        let descriptor = try Socket.connect(.unix(path: path))
+        var limit = timeval(tv_sec: patienceSeconds, tv_usec: 0)
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        guard fcntl(descriptor, F_SETFL, 0) == 0 else {
+            let error = LinuxError.current("fcntl \(path)")
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
     package static func status(at path: String) throws(Problem) -> AgentStatus {
         let descriptor: Int32
         do {
-            descriptor = try UnixSocket.connect(path)
+            descriptor = try connect(path)
         } catch {
             throw error.code == EACCES ? .notPermitted : .notRunning
         }

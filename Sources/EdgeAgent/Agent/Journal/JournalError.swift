@@ -21,7 +21,8 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         // The low byte of an extended code is the primary one.
         switch code & 0xFF {
         case SQLITE_FULL: "; make room on that disk"
-        case SQLITE_READONLY, SQLITE_CANTOPEN: "; name a folder that can be written with --state-dir"
+        case SQLITE_READONLY, SQLITE_CANTOPEN:
+            "; name a folder that can be written with --state-dir"
         case SQLITE_CORRUPT, SQLITE_NOTADB: "; pair the agent again, with --force"
         default: ""
         }
