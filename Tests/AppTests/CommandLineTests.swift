@@ -28,6 +28,13 @@ struct CommandLineTests {
         #expect(settings.logLevel == .error)
     }
 
+    @Test("a relative data folder goes from the working directory")
+    func relativeFolder() throws {
+        let settings = try StartCommand.settings(try flags("up --data here"))
+        #expect(settings.folder == Folder.absolute("here") && settings.folder.hasPrefix("/"))
+        #expect(settings.folder.hasSuffix("/here"))
+    }
+
     @Test("a problem with what a flag set is told by the flag's name")
     func problem() throws {
         let flags = try flags("check-config --listen nowhere")

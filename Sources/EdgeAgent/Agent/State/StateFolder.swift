@@ -66,14 +66,7 @@ package struct StateFolder: Sendable, Hashable {
 
     /// Makes the folder and its parents, for the owner alone.
     package func make() throws(Problem) {
-        var built = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
-            built += "/\(part)"
-            guard mkdir(built, 0o700) == 0 || errno == EEXIST else {
-                throw .system(.current("make \(built)"))
-            }
-        }
-        guard chmod(path, 0o700) == 0 else { throw .system(.current("chmod \(path)")) }
+        do { try Folder.make(path, mode: 0o700, isPrivate: true) } catch { throw .system(error) }
     }
 
     /// Holds the folder for this process.
