@@ -26,7 +26,7 @@ struct PureTests {
 
     @Test("attempts come later and later, within their bounds, and side by side count once")
     func attemptPlan() {
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         var attempts = AttemptPlan(
             Backoff(first: .nanoseconds(100), longest: .nanoseconds(1000)))
         #expect(attempts.nextAttempt == 0)
@@ -47,7 +47,7 @@ struct PureTests {
 
     @Test("a queue keeps its order through any mix of ends")
     func fifo() {
-        var random = SplitMix(state: 7)
+        var random = SplitMix(seed: 7)
         var fifo = FIFO<Int>()
         var model: [Int] = []
         for number in 0..<20_000 {
