@@ -61,12 +61,12 @@ enum HTTPBench {
     ) async throws {
         let log = Log(component: "bench", minimum: .error)
         let application = Application(endpoints: endpoints, hooks: Hooks(), log: log)
-        var configuration = HTTPConfiguration(addresses: [.tcp(host: "127.0.0.1", port: 0)])
+        var configuration = HTTPConfiguration(addresses: [.ip("127.0.0.1", port: 0)])
         configuration.loopCount = loops
         configuration.limits.connectionsPerAddress = 10_000
         configuration.logsAccess = false
         let server = HTTPServer(configuration, log: log) { await application.respond(to: $0) }
-        guard case .tcp(_, let port) = try await server.listen()[0] else { return }
+        guard case .ip(_, let port) = try await server.listen()[0] else { return }
         let running = Task { try await server.run() }
         try await body(port)
         running.cancel()

@@ -1,3 +1,4 @@
+internal import Platform
 import SharedModels
 
 /// Made-up rules and events in the mix that `RulesBench` describes; the same for one seed.
@@ -14,7 +15,7 @@ struct RulesShow {
     init(seed: UInt64) {
         state = seed
         var words: Set<String> = []
-        var dice = Dice(state: seed &+ 1)
+        var dice = SplitMix(seed: seed &+ 1)
         while words.count < 3_553 {
             let length = 3 + dice.below(7)
             words.insert(String((0..<length).map { _ in dice.letter() }))
@@ -23,7 +24,7 @@ struct RulesShow {
     }
 
     mutating func rules(_ count: Int) -> [Rule] {
-        var dice = Dice(state: state)
+        var dice = SplitMix(seed: state)
         defer { state = dice.next() }
         return (0..<count).map { number in
             let part = dice.below(100)
@@ -49,7 +50,7 @@ struct RulesShow {
     }
 
     mutating func events(_ count: Int) -> [LiveEvent] {
-        var dice = Dice(state: state)
+        var dice = SplitMix(seed: state)
         defer { state = dice.next() }
         var likes = 0
         return (0..<count).map { number in
@@ -82,46 +83,32 @@ struct RulesShow {
         }
     }
 
-    private func coins(_ dice: inout Dice) -> Trigger {
+    private func coins(_ dice: inout SplitMix) -> Trigger {
         let low = dice.below(400)
         return .gift(GiftMatch(coinsMin: low, coinsMax: low + 1 + dice.below(200)))
     }
 
-    private func keyword(_ dice: inout Dice) -> TextMatch {
+    private func keyword(_ dice: inout SplitMix) -> TextMatch {
         let modes = TextMatch.Mode.allCases
         let mode = dice.below(10) < 7 ? TextMatch.Mode.contains : modes[dice.below(modes.count)]
         return TextMatch(mode: mode, text: keywords[dice.below(keywords.count)])
     }
 
     /// About 28 bytes with one or two keywords.
-    private func comment(_ dice: inout Dice) -> String {
+    private func comment(_ dice: inout SplitMix) -> String {
         var text = fillers[dice.below(fillers.count)]
         for _ in 0..<(1 + dice.below(2)) { text += " " + keywords[dice.below(keywords.count)] }
         return dice.below(10) == 0 ? text + " ❤️" : text
     }
 
-    private func role(_ dice: inout Dice) -> ViewerRoles {
+    private func role(_ dice: inout SplitMix) -> ViewerRoles {
         ViewerRoles(rawValue: 1 << UInt16(dice.below(6)))
     }
 }
 
-/// SplitMix64.
-private struct Dice {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-
-    mutating func below(_ bound: Int) -> Int {
-        Int(truncatingIfNeeded: next().multipliedFullWidth(by: UInt64(max(bound, 1))).high)
-    }
-
+extension SplitMix {
     /// Letters as often as in English, roughly.
-    mutating func letter() -> Character {
+    fileprivate mutating func letter() -> Character {
         let letters: [Character] = Array(
             "eeeeeetttttaaaaooooiiiinnnnsssshhhhrrrddllccuummwwffggyyppbbvkjxqz")
         return letters[below(letters.count)]

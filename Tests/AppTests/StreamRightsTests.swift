@@ -55,13 +55,13 @@ private struct Stand {
         let application = Application(
             endpoints: made.endpoints + [operatorsOnly], hooks: plane.hooks, log: log,
             rights: plane.rights)
-        var configuration = HTTPConfiguration(addresses: [.tcp(host: "127.0.0.1", port: 0)])
+        var configuration = HTTPConfiguration(addresses: [.ip("127.0.0.1", port: 0)])
         configuration.time = clock.timeSource
         configuration.limits.tick = .milliseconds(5)
         // Nobody answers pings here.
         configuration.limits.silenceDeadline = .seconds(100_000_000)
         let server = HTTPServer(configuration, log: log) { await application.respond(to: $0) }
-        guard case .tcp(_, let port) = try await server.listen()[0] else { return }
+        guard case .ip(_, let port) = try await server.listen()[0] else { return }
         let running = Task { try await server.run() }
         do {
             try await body(

@@ -1,23 +1,14 @@
 import Hardware
+import TestSupport
 import Testing
 
 /// Frames and messages from hostile bytes.
 @Suite("Link fuzz")
 struct LinkFuzzTests {
-    struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-            return value ^ value >> 31
-        }
-    }
 
     @Test("random bytes never trap, and what is found can be written again", arguments: 1...20)
     func randomBytes(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var decoder = FrameDecoder()
         for _ in 0..<2000 {
             let bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in
@@ -38,7 +29,7 @@ struct LinkFuzzTests {
         "any frame survives its way over the wire, and any payload can be read as a message",
         arguments: 1...10)
     func roundTrips(seed: Int) throws {
-        var random = SplitMix(state: UInt64(seed) &* 77)
+        var random = SeededGenerator(seed: UInt64(seed) &* 77)
         for _ in 0..<2000 {
             let size = Int.random(in: 0...Frame.payloadMaxBytes, using: &random)
             let frame = Frame(

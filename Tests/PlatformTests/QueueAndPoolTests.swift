@@ -1,3 +1,4 @@
+import Glibc
 import Platform
 import TestSupport
 import Testing
@@ -108,6 +109,22 @@ struct BlockingPoolTests {
         #expect(pool.waitingCount == 0)
     }
 
+    @Test("what is submitted runs without anybody waiting, and is refused by a full line")
+    func submission() async throws {
+        let pool = try BlockingPool(name: "pool", threads: 1, waitingMax: 1)
+        let (gate, started, runs) = (Gate(), Gate(), SharedCount())
+        try pool.submit {
+            started.open()
+            gate.wait()
+            runs.add()
+        }
+        await eventually { started.isOpen }
+        try pool.submit { runs.add() }
+        #expect(throws: BlockingPool.Problem.full(waiting: 1)) { try pool.submit { runs.add() } }
+        gate.open()
+        await eventually { runs.value == 2 }
+    }
+
     @Test("its threads end with it")
     func threadsEnd() async throws {
         do {
@@ -116,5 +133,47 @@ struct BlockingPoolTests {
             #expect(threadCount(named: "shortlived") == 3)
         }
         await eventually("the threads end") { threadCount(named: "shortlived") == 0 }
+    }
+}
+
+@Suite("Folder lock")
+struct FolderLockTests {
+    @Test("one holds a folder until it lets go, and a folder that is not there is told")
+    func lock() throws {
+        let folder = try TemporaryFolder()
+        let lock = try #require(try FolderLock.take(folder.path))
+        #expect(try FolderLock.take(folder.path) == nil)
+        lock.release()
+        #expect(try FolderLock.take(folder.path) != nil)
+        #expect(throws: LinuxError.self) { try FolderLock.take(folder.file("none")) }
+    }
+}
+
+@Suite("Folder")
+struct FolderTests {
+    @Test("missing folders are made with their modes, and one that is there gets its own")
+    func make() throws {
+        let root = try TemporaryFolder()
+        func mode(_ name: String) -> UInt32 {
+            var found = stat()
+            return stat(root.file(name), &found) == 0 ? found.st_mode & 0o777 : 0
+        }
+        try Folder.make(root.file("a/b"), mode: 0o711)
+        #expect(mode("a") == 0o755 && mode("a/b") == 0o711)
+        try Folder.make(root.file("c/d"), mode: 0o700, isPrivate: true)
+        #expect(mode("c") == 0o700 && mode("c/d") == 0o700)
+        try Folder.make(root.file("a"), mode: 0o750)
+        #expect(mode("a") == 0o750)
+        try root.write("", to: "file")
+        #expect(throws: LinuxError.self) { try Folder.make(root.file("file/x"), mode: 0o700) }
+    }
+
+    @Test("a relative folder is made in the working directory")
+    func relative() throws {
+        let root = try TemporaryFolder()
+        let up = String(repeating: "../", count: Folder.absolute("").split(separator: "/").count)
+        try Folder.make(up + root.file("x").dropFirst(), mode: 0o700)
+        #expect(access(root.file("x"), F_OK) == 0)
+        #expect(Folder.absolute("/a") == "/a" && Folder.absolute("a").hasSuffix("/a"))
     }
 }

@@ -55,6 +55,34 @@ struct SocketTests {
         }
     }
 
+    @Test("what listens on all IPv6 addresses serves IPv4 too, whose peers are told as such")
+    func bothFamilies() throws {
+        let listener = try Socket.listen(.ip("::", port: 0))
+        defer { close(listener) }
+        let port = try Socket.localPort(listener)
+        for host in ["127.0.0.1", "::1"] {
+            let client = try Socket.connect(.ip(host, port: port))
+            defer { close(client) }
+            let server = try #require(try Socket.accept(listener))
+            defer { close(server) }
+            #expect(try Socket.peer(server) == .ip(host, port: try Socket.localPort(client)))
+        }
+    }
+
+    @Test("an address may have a scope, as the local ones of IPv6 do")
+    func scope() throws {
+        let listener = try Socket.listen(.ip("::1%lo", port: 0))
+        defer { close(listener) }
+        close(try Socket.connect(.ip("::1%lo", port: try Socket.localPort(listener))))
+        for host in ["::1%none", "::1%", "127.0.0.1%lo", String(repeating: "1", count: 100)] {
+            #expect(throws: LinuxError("connect to \(host)", code: EINVAL)) {
+                do throws(LinuxError) { _ = try Socket.connect(.ip(host, port: 1)) } catch {
+                    throw LinuxError("connect to \(host)", code: error.code)
+                }
+            }
+        }
+    }
+
     @Test("a port that is taken is an error, unless both share it")
     func taken() throws {
         let first = try Socket.listen(.ip("127.0.0.1", port: 0), sharesPort: true)
@@ -94,7 +122,7 @@ struct SocketTests {
 
     @Test("names are looked up, numbers are their own answer, nonsense is an error")
     func names() async throws {
-        let names = try HostName()
+        let names = try HostName(threads: 2, waitingMax: 4)
         #expect(
             try await names.addresses(of: "127.0.0.1", port: 1) == [.ip("127.0.0.1", port: 1)])
         let local = try await names.addresses(of: "localhost", port: 7)

@@ -1,12 +1,13 @@
 import Foundation
 import SharedModels
+import TestSupport
 import Testing
 
 @Suite("Identifier")
 struct IdentifierTests {
     @Test("what is written reads back, for random values and the ends")
     func roundTrip() throws {
-        var chance = Chance(seed: 1)
+        var chance = SeededGenerator(seed: 1)
         var values = [DeviceID(high: 0, low: 0), DeviceID(high: .max, low: .max)]
         for _ in 0..<1000 { values.append(DeviceID(high: chance.next(), low: chance.next())) }
         for value in values {
@@ -22,7 +23,7 @@ struct IdentifierTests {
 
     @Test("it sorts by the millisecond of its making, as text and as a value")
     func order() {
-        var chance = Chance(seed: 2)
+        var chance = SeededGenerator(seed: 2)
         let times: [Int64] = [0, 1, 1_700_000_000_000, 1_700_000_000_001, 0xFFFF_FFFF_FFFF]
         let values = times.map { DeviceID(unixMilliseconds: $0, using: &chance) }
         #expect(values == values.shuffled(using: &chance).sorted())
@@ -31,7 +32,7 @@ struct IdentifierTests {
 
     @Test("it is a UUID of version 7, whatever the clock says")
     func version() {
-        var chance = Chance(seed: 3)
+        var chance = SeededGenerator(seed: 3)
         for time in [0, -1, .min, .max, 1_700_000_000_000] as [Int64] {
             let text = Array(DeviceID(unixMilliseconds: time, using: &chance).description)
             #expect(text[14] == "7")
@@ -69,7 +70,7 @@ struct IdentifierTests {
 struct BoardUIDTests {
     @Test("what is written reads back, in 16 lowercase digits")
     func roundTrip() {
-        var chance = Chance(seed: 4)
+        var chance = SeededGenerator(seed: 4)
         for value in [0, 1, .max] + (0..<1000).map({ _ in chance.next() as UInt64 }) {
             let uid = BoardUID(value: value)
             #expect(uid.description.utf8.count == 16)

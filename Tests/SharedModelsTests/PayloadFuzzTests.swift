@@ -1,5 +1,6 @@
 import Foundation
 import SharedModels
+import TestSupport
 import Testing
 
 /// Damaged and made-up JSON into every decoder. A trap would end the process; what does read
@@ -20,7 +21,7 @@ struct PayloadFuzzTests {
         let whole = Array(try sample.write())
         var read = 0
         for seed in 0..<UInt64(Self.rounds) {
-            var chance = Chance(seed: seed)
+            var chance = SeededGenerator(seed: seed)
             let bytes = Data(Self.damage(whole, &chance))
             if let again = sample.reread(bytes) {
                 #expect(again.isSame, "\(sample.name), seed \(seed)")
@@ -34,7 +35,7 @@ struct PayloadFuzzTests {
 
     @Test("noise and deep nesting trap nothing")
     func noise() {
-        var chance = Chance(seed: 9)
+        var chance = SeededGenerator(seed: 9)
         for size in [0, 1, 2, 7, 64, 1000] {
             for _ in 0..<50 {
                 let bytes = Data((0..<size).map { _ in UInt8.random(in: 0...255, using: &chance) })
@@ -78,7 +79,7 @@ struct PayloadFuzzTests {
     }
 
     /// One to four changes: a byte, a cut, a doubled piece, or a scrap in a value's place.
-    private static func damage(_ whole: [UInt8], _ chance: inout Chance) -> [UInt8] {
+    private static func damage(_ whole: [UInt8], _ chance: inout SeededGenerator) -> [UInt8] {
         var bytes = whole
         for _ in 0..<Int.random(in: 1...4, using: &chance) where !bytes.isEmpty {
             let place = Int.random(in: 0..<bytes.count, using: &chance)
@@ -93,7 +94,7 @@ struct PayloadFuzzTests {
     }
 
     private static func replaceValue(
-        after place: Int, in bytes: inout [UInt8], _ chance: inout Chance
+        after place: Int, in bytes: inout [UInt8], _ chance: inout SeededGenerator
     ) {
         guard let colon = bytes[place...].firstIndex(of: UInt8(ascii: ":")),
             let end = bytes[colon...].firstIndex(where: { ",\n".utf8.contains($0) })

@@ -1,24 +1,19 @@
 import Glibc
+internal import Platform
 package import Testing
 
-/// Chance that can be repeated: SplitMix64, from a seed.
+/// Chance that can be repeated, and knows its seed.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     /// What it started from.
     package let seed: UInt64
-    private var state: UInt64
+    private var numbers: SplitMix
 
     package init(seed: UInt64) {
         self.seed = seed
-        state = seed
+        numbers = SplitMix(seed: seed)
     }
 
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
+    package mutating func next() -> UInt64 { numbers.next() }
 
     package mutating func bytes(_ count: Int) -> [UInt8] {
         (0..<max(0, count)).map { _ in UInt8(truncatingIfNeeded: next()) }

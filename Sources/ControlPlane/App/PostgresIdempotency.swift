@@ -6,8 +6,8 @@ internal import Postgres
 /// Answers by `Idempotency-Key`, kept for a day in `platform.idempotency`. A reservation whose
 /// process died is free again after a minute.
 struct PostgresIdempotencyStore: IdempotencyStore {
-    static let lifetime = Duration.seconds(24 * 3600)
-    static let reservation = Duration.seconds(60)
+    private static let lifetimeSeconds: Double = 24 * 3600
+    private static let reservationSeconds: Double = 60
 
     let pool: PostgresPool
 
@@ -20,8 +20,9 @@ struct PostgresIdempotencyStore: IdempotencyStore {
             ON CONFLICT (subject, operation, key) DO UPDATE
             SET body_sha256 = EXCLUDED.body_sha256, created_at = now(), status = NULL,
                 content_type = NULL, body = NULL
-            WHERE i.created_at < now() - interval '1 day'
-               OR (i.status IS NULL AND i.created_at < now() - interval '1 minute')
+            WHERE i.created_at < now() - make_interval(secs => \(Self.lifetimeSeconds))
+               OR (i.status IS NULL
+                   AND i.created_at < now() - make_interval(secs => \(Self.reservationSeconds)))
             """)
         if won > 0 { return .proceed }
         let found = try await pool.queryOne(
@@ -56,6 +57,9 @@ struct PostgresIdempotencyStore: IdempotencyStore {
     /// Drops what is past its lifetime, each hour.
     func deleteOld() async throws {
         try await pool.execute(
-            "DELETE FROM platform.idempotency WHERE created_at < now() - interval '1 day'")
+            """
+            DELETE FROM platform.idempotency
+            WHERE created_at < now() - make_interval(secs => \(Self.lifetimeSeconds))
+            """)
     }
 }

@@ -50,7 +50,7 @@ struct ServerWorker: Worker {
         let requests = metrics.histograms(
             "cuelight_http_seconds", "Requests by endpoint.", labels: ["method", "path", "status"])
         var configuration = HTTPConfiguration(
-            listeners: [HTTPConfiguration.Listener(listenAddress, tls: try tlsContext())])
+            listeners: [HTTPConfiguration.Listener(settings.listen, tls: try tlsContext())])
         configuration.logsAccess = settings.logLevel == .debug
         configuration.observe = { method, path, status, duration in
             requests.with(method, path, "\(status.rawValue)").observe(duration)
@@ -153,13 +153,6 @@ struct ServerWorker: Worker {
                 decoding: try SmallFile.read(certificate, sizeMax: size), as: UTF8.self),
             privateKeyPEM: String(
                 decoding: try SmallFile.readSecret(key, sizeMax: size), as: UTF8.self))
-    }
-
-    private var listenAddress: ListenAddress {
-        switch settings.listen {
-        case .ip(let host, let port): .tcp(host: host, port: port)
-        case .unix(let path): .unix(path: path)
-        }
     }
 }
 

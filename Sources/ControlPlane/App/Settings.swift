@@ -23,9 +23,11 @@ struct Settings: Sendable {
 
     init(_ config: inout ConfigReader) {
         config.section("data", "Where everything is kept that must last.")
-        folder = config.path(
-            "folder", default: Settings.defaultFolder,
-            "Keys, and the embedded database and broker. One control plane each.")
+        // Its services have working directories of their own.
+        folder = Folder.absolute(
+            config.path(
+                "folder", default: Settings.defaultFolder,
+                "Keys, and the embedded database and broker. One control plane each."))
         config.section("http", "The API and the console.")
         listen = config.address(
             "listen", default: .ip("127.0.0.1", port: 8080), "Address and port.")

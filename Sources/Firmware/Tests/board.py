@@ -147,9 +147,6 @@ class Board:
     def mark(self):
         return len(self.read_log())
 
-    def simulated_us(self):
-        return self.read_log()[-1]["t_us"]
-
     # ---- The host's side
 
     def open(self, hello=True):

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>    // inet_pton
 #include <errno.h>        // errno
+#include <net/if.h>       // if_nametoindex
 #include <netdb.h>        // getaddrinfo
 #include <netinet/in.h>   // sockaddr_in6
 #include <netinet/tcp.h>  // TCP_NODELAY
@@ -30,6 +31,20 @@ static int close_with(int fd, int error) {
     return -error;
 }
 
+// Splits `fe80::1%eth0`. Returns the scope, 0 without one, or -EINVAL.
+static int read_scope(const char *text, char *plain, size_t plain_size) {
+    const char *percent = strchr(text, '%');
+    size_t size = percent == NULL ? strlen(text) : (size_t)(percent - text);
+    if (size >= plain_size)
+        return -EINVAL;
+    memcpy(plain, text, size);
+    plain[size] = 0;
+    if (percent == NULL)
+        return 0;
+    unsigned scope = if_nametoindex(percent + 1);
+    return scope == 0 ? -EINVAL : (int)scope;
+}
+
 // Reads a numeric address. Returns its size, or -EINVAL.
 static int read_ip(const char *text, uint16_t port, address_t *address) {
     memset(address, 0, sizeof *address);
@@ -38,7 +53,10 @@ static int read_ip(const char *text, uint16_t port, address_t *address) {
         address->ip4.sin_port = htons(port);
         return (int)sizeof address->ip4;
     }
-    if (inet_pton(AF_INET6, text, &address->ip6.sin6_addr) == 1) {
+    char plain[INET6_ADDRSTRLEN];
+    int scope = read_scope(text, plain, sizeof plain);
+    if (scope >= 0 && inet_pton(AF_INET6, plain, &address->ip6.sin6_addr) == 1) {
+        address->ip6.sin6_scope_id = (uint32_t)scope;
         address->ip6.sin6_family = AF_INET6;
         address->ip6.sin6_port = htons(port);
         return (int)sizeof address->ip6;
@@ -65,8 +83,6 @@ int cue_listen_ip(const char *text, uint16_t port, int backlog, int shares_port)
     int one = 1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
         (shares_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) ||
-        (address.any.sa_family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) ||
         bind(fd, &address.any, (socklen_t)size) != 0 || listen(fd, backlog) != 0)
         return close_with(fd, errno);
     return fd;

@@ -14,7 +14,7 @@ final class ClientExchange: @unchecked Sendable {
     private let isHead: Bool
     private let limits: HTTPClient.Limits
     private let deadline: Duration
-    private var addresses: [ResolvedAddress]
+    private var addresses: [SocketAddress]
 
     private var continuation: CheckedContinuation<HTTPClient.Answer, any Error>?
     private var descriptor: Int32 = -1
@@ -32,7 +32,7 @@ final class ClientExchange: @unchecked Sendable {
         byteCount: 64 * 1024, alignment: 16)
 
     init(
-        loop: EventLoop, addresses: [ResolvedAddress], host: String, tls: TLSContext?,
+        loop: EventLoop, addresses: [SocketAddress], host: String, tls: TLSContext?,
         request: [UInt8], isHead: Bool, limits: HTTPClient.Limits, deadline: Duration
     ) {
         self.loop = loop
@@ -77,12 +77,12 @@ final class ClientExchange: @unchecked Sendable {
         guard !addresses.isEmpty else {
             return finish(.failure(.unreachable(LinuxError("connect to \(host)", code: code))))
         }
-        let started = addresses.removeFirst().connect()
-        guard started >= 0 else { return connectNext(because: -started) }
-        descriptor = started
+        do throws(LinuxError) { descriptor = try Socket.connect(addresses.removeFirst()) } catch {
+            return connectNext(because: error.code)
+        }
         do throws(LinuxError) {
             watch = try loop.watch(
-                started, for: [.readable, .writable], isEdgeTriggered: true
+                descriptor, for: [.readable, .writable], isEdgeTriggered: true
             ) { [weak self] readiness in self?.isReady(readiness) }
         } catch {
             finish(.failure(.unreachable(error)))
@@ -92,10 +92,9 @@ final class ClientExchange: @unchecked Sendable {
     private func isReady(_ readiness: Readiness) {
         if !isConnected {
             guard !readiness.intersection([.writable, .hangUp]).isEmpty else { return }
-            var code: Int32 = 0
-            var size = socklen_t(MemoryLayout<Int32>.size)
-            getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
-            guard code == 0 else { return connectNext(because: code) }
+            do throws(LinuxError) { try Socket.connectResult(descriptor) } catch {
+                return connectNext(because: error.code)
+            }
             isConnected = true
             guard open() else { return }
         }

@@ -31,7 +31,7 @@ package final class HTTPClient: Sendable {
     }
 
     private let loop: EventLoop
-    private let names: BlockingPool
+    private let names: HostName
     private let tls: TLSContext?
     private let limits: Limits
 
@@ -44,7 +44,7 @@ package final class HTTPClient: Sendable {
         self.loop = loop
         self.tls = try tls ?? TLSContext.client()
         self.limits = limits
-        names = try BlockingPool(name: "names", threads: 1, waitingMax: 64)
+        names = try HostName(threads: 1, waitingMax: 64)
     }
 
     package func get(
@@ -79,14 +79,13 @@ package final class HTTPClient: Sendable {
         return try await exchange.run()
     }
 
-    private func resolve(_ url: HTTPURL) async throws(HTTPClientError) -> [ResolvedAddress] {
-        if let numeric = ResolvedAddress.numeric(url.host, port: url.port) { return [numeric] }
+    private func resolve(_ url: HTTPURL) async throws(HTTPClientError) -> [SocketAddress] {
         let (host, port, deadline) = (url.host, url.port, limits.deadline)
-        let found: [ResolvedAddress]
+        let found: [SocketAddress]
         do {
-            found = try await withThrowingTaskGroup(of: [ResolvedAddress].self) { group in
+            found = try await withThrowingTaskGroup(of: [SocketAddress].self) { group in
                 group.addTask { [names] in
-                    try await names.run { ResolvedAddress.lookUp(host, port: port) }
+                    try await names.addresses(of: host, port: port)
                 }
                 group.addTask {
                     try await Task.sleep(for: deadline)

@@ -1,7 +1,6 @@
 internal import CLinux
 
-/// Looks up host names through the machine's resolver, which blocks: at most four lookups at
-/// once, on threads of their own, and 256 waiting.
+/// Looks up host names through the machine's resolver, which blocks, on threads of its own.
 package final class HostName: Sendable {
     package struct Problem: Error, Equatable, Sendable, CustomStringConvertible {
         package let host: String
@@ -11,8 +10,11 @@ package final class HostName: Sendable {
 
     private let pool: BlockingPool
 
-    package init() throws(LinuxError) {
-        pool = try BlockingPool(name: "resolver", threads: 4, waitingMax: 256)
+    /// - Parameters:
+    ///   - threads: lookups at once.
+    ///   - waitingMax: how many more may wait.
+    package init(threads: Int, waitingMax: Int) throws(LinuxError) {
+        pool = try BlockingPool(name: "resolver", threads: threads, waitingMax: waitingMax)
     }
 
     /// The addresses of a host, at most 16, in the order in which to try them. A numeric address is

@@ -118,6 +118,9 @@ package enum Socket {
         _ = try checked("getpeername", cue_peer(descriptor, &text, text.count, &port))
         let host = String(
             decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return host.isEmpty ? nil : .ip(host, port: port)
+        guard !host.isEmpty else { return nil }
+        // An IPv4 peer of a socket for both families.
+        let isMapped = host.hasPrefix("::ffff:") && host.contains(".")
+        return .ip(isMapped ? String(host.dropFirst(7)) : host, port: port)
     }
 }

@@ -1,5 +1,6 @@
 import Hardware
 import SharedModels
+import TestSupport
 import Testing
 
 @testable import Agent
@@ -31,7 +32,7 @@ struct LinkFaultTests {
     func cuts(seed: Int) {
         let bench = Bench(seed: seed * 77)
         bench.run(5000) { bench.link.state.mode == .armed }
-        var random = SeededGenerator(seed)
+        var random = SeededGenerator(seed: UInt64(seed))
         for _ in 0..<12 {
             for _ in 0..<4 {
                 bench.submit(
@@ -52,7 +53,7 @@ struct LinkFaultTests {
 
     @Test("hostile bytes never trap, and never count as an answer", arguments: 1...30)
     func hostile(seed: Int) {
-        var random = SeededGenerator(seed * 31)
+        var random = SeededGenerator(seed: UInt64(seed * 31))
         let bench = Bench(seed: seed)
         bench.run(Int64.random(in: 0...400, using: &random))
         for _ in 0..<400 {

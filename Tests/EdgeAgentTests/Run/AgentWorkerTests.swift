@@ -124,7 +124,7 @@ struct AgentWorkerTests {
         #expect(Doctor.findings(of: status).allSatisfy { $0.level != .bad })
         #expect(StatusText.of(status).contains("online"))
         #expect(StateFolder.mode(of: running.folder.path) == 0o700)
-        #expect(StateFolder.mode(of: running.folder.controlPath) == 0o700)
+        #expect(StateFolder.mode(of: running.folder.controlPath) == 0o600)
         try await stop(running)
         try await console.wait("the goodbye") { console.state?.isOnline == false }
         #expect(throws: ControlClient.Problem.notRunning) {
@@ -190,5 +190,21 @@ struct AgentWorkerTests {
         try folder.lock()
         #expect(throws: StateFolder.Problem.inUse(folder.path)) { try folder.lock() }
         #expect(throws: StateFolder.Problem.notPaired(folder.path)) { try folder.identity() }
+    }
+
+    @Test("a folder that cannot be written is told with what to do, before anything is spent")
+    func unwritable() throws {
+        let folder = StateFolder(path: try TestProcess.makeFolder("state"))
+        try folder.checkRoom()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+        #expect(throws: StateFolder.Problem.self) {
+            try StateFolder(path: folder.path + "/none").checkRoom()
+        }
+        for (code, advice) in [
+            (EACCES, "--state-dir"), (EROFS, "--state-dir"), (ENOSPC, "make room"),
+        ] {
+            let problem = StateFolder.Problem.system(LinuxError("open /x", code: code))
+            #expect("\(problem)".contains(advice))
+        }
     }
 }

@@ -1,19 +1,8 @@
 import Hardware
 import SharedModels
+import TestSupport
 
 @testable import Agent
-
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: Int) { state = UInt64(truncatingIfNeeded: seed) &* 0xD134_2543_DE82_EF95 &+ 1 }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
-    }
-}
 
 /// A board session and a link session in front of the real firmware core, joined by a wire that
 /// loses, damages and repeats, under one made-up clock. Everything comes from one seed.
@@ -43,7 +32,7 @@ final class Bench {
     private var order: UInt64 = 0
 
     init(seed: Int, uid: BoardUID? = BoardUID(value: 0xABC)) {
-        random = SeededGenerator(seed)
+        random = SeededGenerator(seed: UInt64(seed))
         board = VirtualBoard(uid: uid)
         link = LinkSession(
             at: 10_000_000, wish: .safe, newUID: BoardUID(value: 0x1234_5678_9ABC_DEF0),

@@ -1,6 +1,7 @@
 import Crypto
 import HTTP
 import HTTPClient
+import HTTPMessage
 import Platform
 import Synchronization
 import TestSupport
@@ -60,9 +61,9 @@ struct ClientTests {
             certificateChainPEM: ours.certificatePEM, privateKeyPEM: ours.privateKeyPEM)
         let application = Application(endpoints: endpoints, hooks: Hooks(), log: .quiet)
         let configuration = HTTPConfiguration(
-            listeners: [.init(.tcp(host: "127.0.0.1", port: 0), tls: context)])
+            listeners: [.init(.ip("127.0.0.1", port: 0), tls: context)])
         let server = HTTPServer(configuration, log: .quiet) { await application.respond(to: $0) }
-        guard case .tcp(_, let port) = try await server.listen()[0] else { return }
+        guard case .ip(_, let port) = try await server.listen()[0] else { return }
         let running = Task { try await server.run() }
         let good = try HTTPClient(
             loop: Self.loop, tls: try TLSContext.client(trustedPEM: ours.certificatePEM))
@@ -98,7 +99,7 @@ struct ClientTests {
             await Self.expect("no answer in time") { try await client.get(base + "/never") }
             await Self.expect("the answer is too large") { try await client.get(base + "/big") }
             await Self.expect("not an http") { try await client.get("ftp://a/") }
-            await Self.expect("unreachable") { try await client.get("http://127.0.0.1:1/") }
+            await Self.expect("Connection refused") { try await client.get("http://127.0.0.1:1/") }
             let task = Task { try await client.get(base + "/never") }
             task.cancel()
             await Self.expect("cancelled") { try await task.value }
@@ -113,6 +114,35 @@ struct ClientTests {
         } catch {
             #expect("\(error)".contains(text), "\(error)")
         }
+    }
+
+    @Test("a server's address is taken as people paste it, without slashes at its end")
+    func serverAddress() throws {
+        for text in ["http://a", "http://a/", "http://a:80///", "HTTP://a"] {
+            #expect(try ServerAddress.read(text, of: "pair") == "http://a")
+        }
+        #expect(try ServerAddress.read("https://[::1]:8443", of: "pair") == "https://[::1]:8443")
+        for text in ["a", "a:8080", "localhost/", "", "http", "//a"] {
+            #expect(throws: UsageError.self) { try ServerAddress.read(text, of: "pair") }
+        }
+        for text in [
+            "http://a/console", "http://a/#x", "http://a?b", "ftp://a", "http://", "http://a b",
+            "http://u@a", "http://a:0", "http://a:x",
+        ] {
+            let problem = #expect(throws: UsageError.self) {
+                try ServerAddress.read(text, of: "pair")
+            }
+            #expect(
+                problem?.message.contains("without a path") == true && problem?.command == "pair")
+        }
+    }
+
+    @Test("what a person can do about a failed call fits the scheme")
+    func advice() {
+        #expect(HTTPClientError.malformed(.syntax).advice(for: "http://a").contains("https://"))
+        #expect(HTTPClientError.closed.advice(for: "https://a").isEmpty)
+        #expect(HTTPClientError.tls(.failed("x")).advice(for: "https://a").contains("http://"))
+        #expect(!HTTPClientError.tls(.untrusted("x")).advice(for: "https://a").contains("http://"))
     }
 
     @Test("addresses are read strictly")

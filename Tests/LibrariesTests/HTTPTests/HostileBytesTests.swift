@@ -295,7 +295,7 @@ struct HostileBytesTests {
     @Test("ten thousand connections of garbage leave the server well")
     func garbage() async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = Seeded(seed: seed)
+        var generator = SplitMix(seed: seed)
         try await TestServer.run(endpoints, loopCount: 2) { server in
             for _ in 0..<100 {
                 var clients: [RawClient] = []
@@ -318,7 +318,7 @@ struct HostileBytesTests {
     }
 
     /// Noise, or an attack with a few bytes changed.
-    private static func garbage(_ generator: inout Seeded) -> [UInt8] {
+    private static func garbage(_ generator: inout SplitMix) -> [UInt8] {
         if Bool.random(using: &generator) {
             let count = Int.random(in: 1...600, using: &generator)
             return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
@@ -329,20 +329,6 @@ struct HostileBytesTests {
             bytes[index] = UInt8.random(in: 0...255, using: &generator)
         }
         return bytes
-    }
-}
-
-/// SplitMix64, so that a failure can be repeated from its seed.
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }
 

@@ -69,7 +69,7 @@ struct JSONOutputTests {
     @Test("what Foundation reads back is what was written, for thousands of random values")
     func roundTrip() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = Seeded(seed: seed)
+        var generator = SplitMix(seed: seed)
         let alphabet = Array("aé😀\"\\\n\r\t\u{1}\u{7F}/ \u{2028}")
         for _ in 0..<2000 {
             let text = String(

@@ -128,9 +128,9 @@ struct LifecycleTests {
         }
         let application = Application(endpoints: [endpoint], hooks: Hooks(), log: .quiet)
         let server = HTTPServer(
-            HTTPConfiguration(addresses: [.tcp(host: "127.0.0.1", port: 0)]), log: .quiet
+            HTTPConfiguration(addresses: [.ip("127.0.0.1", port: 0)]), log: .quiet
         ) { await application.respond(to: $0) }
-        guard case .tcp(_, let port) = try await server.listen()[0] else { return }
+        guard case .ip(_, let port) = try await server.listen()[0] else { return }
         let running = Task { try await server.run() }
         let idle = try RawClient(port: port)
         idle.startReading()
@@ -159,10 +159,10 @@ struct LifecycleTests {
             return .text("never")
         }
         let application = Application(endpoints: [endpoint], hooks: Hooks(), log: .quiet)
-        var configuration = HTTPConfiguration(addresses: [.tcp(host: "127.0.0.1", port: 0)])
+        var configuration = HTTPConfiguration(addresses: [.ip("127.0.0.1", port: 0)])
         configuration.limits.drainDeadline = .milliseconds(100)
         let server = HTTPServer(configuration, log: .quiet) { await application.respond(to: $0) }
-        guard case .tcp(_, let port) = try await server.listen()[0] else { return }
+        guard case .ip(_, let port) = try await server.listen()[0] else { return }
         let running = Task { try await server.run() }
         let client = try RawClient(port: port)
         client.startReading()
@@ -230,7 +230,7 @@ struct LifecycleTests {
     func portInUse() async throws {
         try await TestServer.run([.text("/")], loopCount: 2) { server in
             var configuration = HTTPConfiguration(
-                addresses: [.tcp(host: "127.0.0.1", port: server.port)])
+                addresses: [.ip("127.0.0.1", port: server.port)])
             configuration.loopCount = 2
             let second = HTTPServer(configuration, log: .quiet) { _ in .empty() }
             await #expect(throws: LinuxError.self) { try await second.listen() }

@@ -33,12 +33,12 @@ struct TestServer: Sendable {
         let log = Log(component: "test", minimum: .debug, sink: { lines.add($0) })
         let application = Application(
             endpoints: endpoints, hooks: hooks, log: log, rights: rights, fallback: fallback)
-        var configuration = HTTPConfiguration(addresses: [.tcp(host: "127.0.0.1", port: 0)])
+        var configuration = HTTPConfiguration(addresses: [.ip("127.0.0.1", port: 0)])
         configuration.loopCount = loopCount
         configuration.limits = limits
         configuration.time = time
         let server = HTTPServer(configuration, log: log) { await application.respond(to: $0) }
-        guard case .tcp(_, let port) = try await server.listen()[0] else { return }
+        guard case .ip(_, let port) = try await server.listen()[0] else { return }
         let running = Task { try await server.run() }
         do {
             try await body(TestServer(port: port, server: server, log: lines))

@@ -73,13 +73,13 @@ struct ThirdPartyTests {
             certificateChainPEM: made.certificatePEM, privateKeyPEM: made.privateKeyPEM)
         let server = HTTPServer(
             HTTPConfiguration(listeners: [
-                .init(.tcp(host: "127.0.0.1", port: 0)),
-                .init(.tcp(host: "127.0.0.1", port: 0), tls: tls),
+                .init(.ip("127.0.0.1", port: 0)),
+                .init(.ip("127.0.0.1", port: 0), tls: tls),
                 .init(.unix(path: folder + "/socket")),
             ]), log: .quiet
         ) { await application.respond(to: $0) }
         let addresses = try await server.listen()
-        guard case .tcp(_, let plain) = addresses[0], case .tcp(_, let secure) = addresses[1]
+        guard case .ip(_, let plain) = addresses[0], case .ip(_, let secure) = addresses[1]
         else { return }
         let running = Task { try await server.run() }
         let base = "http://127.0.0.1:\(plain)"

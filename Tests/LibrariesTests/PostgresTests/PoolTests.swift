@@ -177,7 +177,7 @@ struct PoolTests {
             $0.sharedConnections = 2
             $0.exclusiveConnectionsMax = 3
         }.pool
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         var tasks: [(Int, Task<Int?, any Error>)] = []
         for number in 0..<600 {
             let isTransaction = Int.random(in: 0..<6, using: &random) == 0

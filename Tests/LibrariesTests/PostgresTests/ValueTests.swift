@@ -1,3 +1,4 @@
+import Platform
 import SharedModels
 import TestSupport
 import Testing
@@ -197,7 +198,7 @@ struct ValueTests {
 
     @Test("no bytes whatever trap a decoder", arguments: [1, 2, 3] as [UInt64])
     func hostileBytes(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let kinds: [any PostgresDecodable.Type] = [
             Bool.self, Int16.self, Int32.self, Int64.self, Int.self, Double.self, String.self,
             [UInt8].self, AccountID.self, Timestamp.self, JSONB.self, Colour.self, Level.self,
@@ -230,18 +231,5 @@ struct ValueTests {
             }
         }
         #expect(decoded > 0, "seed \(seed)")
-    }
-}
-
-/// A small generator with a seed.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }

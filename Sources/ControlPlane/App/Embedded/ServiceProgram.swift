@@ -60,17 +60,10 @@ enum ServiceProgram {
 
     /// Makes a folder for a service, with all above it, and gives it to the service's user.
     static func makeFolder(_ path: String, for user: ChildProcess.User?, mode: UInt32) throws {
-        var partial = ""
-        for part in path.split(separator: "/") {
-            partial += "/\(part)"
-            if mkdir(partial, 0o755) != 0 && errno != EEXIST {
-                throw LinuxError.current("make \(partial)")
-            }
-        }
+        try Folder.make(path, mode: mode)
         if let user, chown(path, user.userID, user.groupID) != 0 {
             throw LinuxError.current("change the owner of \(path)")
         }
-        if chmod(path, mode) != 0 { throw LinuxError.current("change the mode of \(path)") }
         if user != nil { try checkReachable(path) }
     }
 

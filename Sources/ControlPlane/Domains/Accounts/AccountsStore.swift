@@ -53,14 +53,6 @@ struct AccountsStore: Sendable {
 
     // Login failures.
 
-    func failureCount(email: String, since: Timestamp) async throws -> Int64 {
-        try await pool.queryOne(
-            """
-            SELECT count(*) FROM accounts.login_failure
-            WHERE email = \(email) AND created_at > \(since)
-            """, as: (Int64).self) ?? 0
-    }
-
     /// Counts a try before its password is looked at, so that many at once cannot slip through.
     /// Returns how many there are since `since`, this one included.
     func addFailure(email: String, at now: Timestamp, since: Timestamp) async throws -> Int64 {

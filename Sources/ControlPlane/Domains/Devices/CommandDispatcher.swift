@@ -69,11 +69,6 @@ package final class CommandDispatcher: @unchecked Sendable {
         }
     }
 
-    package var openCount: Int {
-        loop.preconditionOnLoop()
-        return table.count
-    }
-
     /// Changes the directory. On the loop.
     package func updateDirectory<Result>(_ change: (inout DeviceDirectory) -> Result) -> Result {
         loop.preconditionOnLoop()

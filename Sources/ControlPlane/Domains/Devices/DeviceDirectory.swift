@@ -73,12 +73,6 @@ package struct DeviceDirectory: Sendable {
         boards[device.agent, default: [:]][device.board] = device.id
     }
 
-    package mutating func removeDevice(_ id: DeviceID) {
-        guard let device = devices.removeValue(forKey: id) else { return }
-        boards[device.agent]?[device.board] = nil
-        setStop(.device(id), isStopped: false)
-    }
-
     package mutating func update(_ agent: AgentID, _ change: (inout Agent) -> Void) {
         guard var value = agents[agent] else { return }
         change(&value)

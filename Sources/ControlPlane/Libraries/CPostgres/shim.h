@@ -5,7 +5,6 @@
 // The fields of an error, which libpq names by character macros.
 enum {
     CUE_PG_SQLSTATE = PG_DIAG_SQLSTATE,
-    CUE_PG_SEVERITY = PG_DIAG_SEVERITY_NONLOCALIZED,
     CUE_PG_MESSAGE = PG_DIAG_MESSAGE_PRIMARY,
     CUE_PG_DETAIL = PG_DIAG_MESSAGE_DETAIL,
     CUE_PG_TABLE = PG_DIAG_TABLE_NAME,

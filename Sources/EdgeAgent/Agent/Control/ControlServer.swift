@@ -51,7 +51,7 @@ package final class ControlServer {
     }
 
     package func start() throws(LinuxError) {
-        listener = try UnixSocket.listen(path)
+        listener = try Socket.listen(.unix(path: path), backlog: 8)
         watch = try loop.watch(listener, for: .readable) { [weak self] _ in self?.accept() }
     }
 
@@ -149,22 +149,45 @@ package final class ControlServer {
 package enum ControlClient {
     package enum Problem: Error, Hashable, Sendable, CustomStringConvertible {
         case notRunning
+        /// An agent runs there, and belongs to somebody else.
+        case notPermitted
         case unreadable
 
         package var description: String {
             switch self {
-            case .notRunning: "no agent runs with this state folder"
+            case .notRunning:
+                "no agent runs with this state folder; start it: systemctl start cuelight-agent, "
+                    + "or cuelight-agent run"
+            case .notPermitted:
+                "this user may not ask the agent; ask as root or as the agent's own user"
             case .unreadable: "the running agent's answer is not understood; is it another release?"
             }
         }
     }
 
+    /// How long each read may wait, seconds.
+    private static let patienceSeconds = 5
+
+    /// A socket that blocks.
+    private static func connect(_ path: String) throws(LinuxError) -> Int32 {
+        let descriptor = try Socket.connect(.unix(path: path))
+        var limit = timeval(tv_sec: patienceSeconds, tv_usec: 0)
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        guard fcntl(descriptor, F_SETFL, 0) == 0 else {
+            let error = LinuxError.current("fcntl \(path)")
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
     package static func status(at path: String) throws(Problem) -> AgentStatus {
         let descriptor: Int32
         do {
-            descriptor = try UnixSocket.connect(path)
+            descriptor = try connect(path)
         } catch {
-            throw .notRunning
+            throw error.code == EACCES ? .notPermitted : .notRunning
         }
         defer { close(descriptor) }
         let question = Array("{\"ask\":\"status\"}\n".utf8)

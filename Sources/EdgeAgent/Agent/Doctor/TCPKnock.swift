@@ -1,53 +1,32 @@
 internal import Glibc
-package import Platform
+internal import Platform
 
 /// Opens and closes a TCP connection, to see whether somebody listens.
 package enum TCPKnock {
-    package enum Problem: Error, Hashable, Sendable, CustomStringConvertible {
-        case unknownHost(String)
-        case refused(LinuxError)
+    /// How long a connection may take.
+    private static let limitMilliseconds: Int32 = 5000
 
-        package var description: String {
-            switch self {
-            case .unknownHost(let host): "unknown host \(host)"
-            case .refused(let error): error.description
-            }
-        }
-    }
-
-    /// How long a connection may take, seconds.
-    private static let limitSeconds = 5
-
-    /// Tries each address of the host; throws why the last one failed.
+    /// Tries each address of the host. Throws why the last one failed, or `HostName.Problem`.
     package static func knock(host: String, port: UInt16) async throws {
+        let names = try HostName(threads: 1, waitingMax: 1)
+        let addresses = try await names.addresses(of: host, port: port)
         let pool = try BlockingPool(name: "knock", threads: 1, waitingMax: 1)
-        try await pool.run { try blocking(host: host, port: port) }
+        try await pool.run {
+            var failure = LinuxError("connect to \(host)", code: EADDRNOTAVAIL)
+            for address in addresses {
+                do throws(LinuxError) { return try knock(address) } catch { failure = error }
+            }
+            throw failure
+        }
     }
 
-    private static func blocking(host: String, port: UInt16) throws(Problem) {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &found) == 0 else {
-            throw .unknownHost(host)
+    private static func knock(_ address: SocketAddress) throws(LinuxError) {
+        let descriptor = try Socket.connect(address)
+        defer { close(descriptor) }
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard poll(&wanted, 1, limitMilliseconds) > 0 else {
+            throw LinuxError("connect to \(address)", code: ETIMEDOUT)
         }
-        defer { freeaddrinfo(found) }
-        var failure = Problem.unknownHost(host)
-        var next = found
-        while let address = next?.pointee {
-            let descriptor = socket(
-                address.ai_family, address.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
-            guard descriptor >= 0 else { throw .refused(.current("socket")) }
-            defer { close(descriptor) }
-            // On Linux the limit for sending is the one for connecting, too.
-            var limit = timeval(tv_sec: limitSeconds, tv_usec: 0)
-            setsockopt(
-                descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit,
-                socklen_t(MemoryLayout<timeval>.size))
-            if connect(descriptor, address.ai_addr, address.ai_addrlen) == 0 { return }
-            failure = .refused(.current("connect"))
-            next = address.ai_next
-        }
-        throw failure
+        try Socket.connectResult(descriptor)
     }
 }

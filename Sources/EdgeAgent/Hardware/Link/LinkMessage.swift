@@ -52,8 +52,6 @@ package struct LinkState: Hashable, Sendable {
     package var mode: Mode { Mode(rawValue: rawValue & UInt8(CUE_STATE_MASK)) ?? .safe }
     /// The last disarming came from the host's silence.
     package var isLinkLost: Bool { rawValue & UInt8(CUE_STATE_LINK_LOST) != 0 }
-    /// A fault was reported since the last ARM.
-    package var isFaulted: Bool { rawValue & UInt8(CUE_STATE_FAULT) != 0 }
 }
 
 /// A board's introduction.

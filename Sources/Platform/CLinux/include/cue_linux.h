@@ -82,7 +82,7 @@ int64_t cue_process_start_ms(void);
 int cue_wait_writable(int fd, int timeout_ms);
 
 // Sockets: all are non-blocking and close-on-exec; functions return a descriptor or -errno.
-// `address` is a numeric IPv4 or IPv6 address; port 0 takes a free one. IPv6 alone on `::`.
+// `address` is a numeric IPv4 or IPv6 address, with a scope such as %eth0 if it has one; port 0 takes a free one; `::` serves IPv4 too.
 int cue_listen_ip(const char *address, uint16_t port, int backlog, int shares_port);
 int cue_connect_ip(const char *address, uint16_t port);
 // Replaces a socket file that nobody listens on. The file gets `mode`.

@@ -1,3 +1,4 @@
+internal import Platform
 internal import SharedModels
 
 /// A viewer of a made-up show.

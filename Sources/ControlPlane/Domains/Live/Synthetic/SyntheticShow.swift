@@ -1,3 +1,4 @@
+internal import Platform
 internal import SharedModels
 
 /// Makes captures of shows that never were: the same script gives the same bytes on every

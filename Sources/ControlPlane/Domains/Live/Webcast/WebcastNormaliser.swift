@@ -1,3 +1,4 @@
+internal import Platform
 package import SharedModels
 
 /// Turns the messages of one livestream into live events: drops repeats, does the arithmetic of

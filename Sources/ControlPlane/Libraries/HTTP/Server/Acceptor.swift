@@ -7,7 +7,7 @@ internal import Platform
 final class Acceptor: @unchecked Sendable {
     // Safe: `watch`, `spare` and `next` are touched on the first loop's thread alone.
 
-    let address: ListenAddress
+    let address: SocketAddress
     private let descriptor: Int32
     private let secure: TLSContext?
     /// Who gets the connections; more than one only for unix sockets, in turn.
@@ -22,23 +22,22 @@ final class Acceptor: @unchecked Sendable {
     /// For TCP one socket a loop at the same port, so that the kernel shares out connections;
     /// for a unix socket one, whose connections go to the loops in turn.
     static func open(
-        _ address: ListenAddress, secure: TLSContext?, loops: [ServerLoop], log: Log
+        _ address: SocketAddress, secure: TLSContext?, loops: [ServerLoop], log: Log
     ) throws(LinuxError) -> [Acceptor] {
-        guard case .tcp(let host, let port) = address, loops.count > 1 else {
-            let socket = try ListeningSocket.open(address, sharesPort: false)
-            return [Acceptor(socket, secure, loops, log)]
+        guard case .ip(let host, _) = address, loops.count > 1 else {
+            return [try Acceptor(listeningAt: address, secure, loops, log)]
         }
         // With SO_REUSEPORT another process of ours could hold the port unseen and take a share
         // of the connections, so the port is first taken alone.
-        let probe = try ListeningSocket.open(address, sharesPort: false)
-        Glibc.close(probe.descriptor)
-        guard case .tcp(_, let taken) = probe.address else { return [] }
+        let probe = try Socket.listen(address)
+        let port = Result { () throws(LinuxError) in try Socket.localPort(probe) }
+        Glibc.close(probe)
+        let taken = SocketAddress.ip(host, port: try port.get())
         var acceptors: [Acceptor] = []
         do throws(LinuxError) {
             for loop in loops {
-                let socket = try ListeningSocket.open(
-                    .tcp(host: host, port: port == 0 ? taken : port), sharesPort: true)
-                acceptors.append(Acceptor(socket, secure, [loop], log))
+                acceptors.append(
+                    try Acceptor(listeningAt: taken, sharesPort: true, secure, [loop], log))
             }
         } catch {
             for acceptor in acceptors { acceptor.closeUnstarted() }
@@ -48,10 +47,20 @@ final class Acceptor: @unchecked Sendable {
     }
 
     private init(
-        _ socket: ListeningSocket, _ secure: TLSContext?, _ loops: [ServerLoop], _ log: Log
-    ) {
-        address = socket.address
-        descriptor = socket.descriptor
+        listeningAt wanted: SocketAddress, sharesPort: Bool = false, _ secure: TLSContext?,
+        _ loops: [ServerLoop], _ log: Log
+    ) throws(LinuxError) {
+        descriptor = try Socket.listen(wanted, sharesPort: sharesPort)
+        do throws(LinuxError) {
+            address =
+                switch wanted {
+                case .ip(let host, _): .ip(host, port: try Socket.localPort(descriptor))
+                case .unix: wanted
+                }
+        } catch {
+            Glibc.close(descriptor)
+            throw error
+        }
         self.secure = secure
         self.loops = loops
         self.log = log

@@ -1,21 +1,6 @@
 package import Crypto
 package import Platform
 
-/// Where a server listens.
-package enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
-    /// A numeric IPv4 or IPv6 address; port 0 takes a free one.
-    case tcp(host: String, port: UInt16)
-    /// A stream socket in the file system; an old socket file is replaced.
-    case unix(path: String)
-
-    package var description: String {
-        switch self {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix(let path): "unix:\(path)"
-        }
-    }
-}
-
 /// Limits of a server; sizes in bytes. At each of them a connection is refused or closed.
 package struct HTTPLimits: Sendable {
     /// Of the start line, and of all fields together (431).
@@ -60,11 +45,11 @@ package struct HTTPLimits: Sendable {
 package struct HTTPConfiguration: Sendable {
     /// A place to listen, with TLS or without.
     package struct Listener: Sendable {
-        package var address: ListenAddress
+        package var address: SocketAddress
         /// A server's context whose ALPN is `http/1.1`; nil for plain text.
         package var tls: TLSContext?
 
-        package init(_ address: ListenAddress, tls: TLSContext? = nil) {
+        package init(_ address: SocketAddress, tls: TLSContext? = nil) {
             self.address = address
             self.tls = tls
         }
@@ -84,5 +69,5 @@ package struct HTTPConfiguration: Sendable {
     package init(listeners: [Listener]) { self.listeners = listeners }
 
     /// Plain text everywhere.
-    package init(addresses: [ListenAddress]) { listeners = addresses.map { Listener($0) } }
+    package init(addresses: [SocketAddress]) { listeners = addresses.map { Listener($0) } }
 }

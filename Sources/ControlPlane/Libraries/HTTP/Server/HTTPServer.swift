@@ -16,7 +16,7 @@ package final class HTTPServer: Worker {
     private struct State {
         var loops: [ServerLoop] = []
         var acceptors: [Acceptor] = []
-        var addresses: [ListenAddress] = []
+        var addresses: [SocketAddress] = []
     }
 
     package init(
@@ -35,7 +35,7 @@ package final class HTTPServer: Worker {
     /// Binds and begins to serve; `run` does it if nobody did before. Returns the addresses with
     /// the ports that were taken.
     @discardableResult
-    package func listen() async throws -> [ListenAddress] {
+    package func listen() async throws -> [SocketAddress] {
         let already = state.withLock { $0.addresses }
         if !already.isEmpty { return already }
         let disk = try BlockingPool(name: "http-disk", threads: 2, waitingMax: 1024)
@@ -57,7 +57,7 @@ package final class HTTPServer: Worker {
         }
         for loop in loops { loop.loop.submit { loop.startTicking() } }
         for acceptor in acceptors { acceptor.start() }
-        var addresses: [ListenAddress] = []
+        var addresses: [SocketAddress] = []
         for acceptor in acceptors where !addresses.contains(acceptor.address) {
             addresses.append(acceptor.address)
         }

@@ -63,18 +63,23 @@ final class ServerLoop: @unchecked Sendable {
         return requestIDPrefix + String(requestCount, radix: 16)
     }
 
+    /// The peer's address; nil for unix sockets, and for a peer that is gone already.
+    private static func host(of descriptor: Int32) -> String? {
+        // Whoever is gone needs no address; its connection ends by itself.
+        guard case .ip(let host, _)? = try? Socket.peer(descriptor) else { return nil }
+        return host
+    }
+
     /// Takes over a connected socket.
     func adopt(_ descriptor: Int32, secure: TLSContext?) {
-        let peer = SocketAddress.peer(of: descriptor)
+        let peer = Self.host(of: descriptor)
         switch counts.add(peer) {
         case .accepted: break
         case .tooMany: return turnAway(descriptor, "503 Service Unavailable", secure)
         case .tooManyFromAddress: return turnAway(descriptor, "429 Too Many Requests", secure)
         }
-        var on: Int32 = 1
-        setsockopt(
-            descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on,
-            socklen_t(MemoryLayout<Int32>.size))
+        // Without it answers are only slower.
+        try? Socket.setNoDelay(descriptor)
         guard let transport = transport(descriptor, secure) else {
             counts.remove(peer)
             Glibc.close(descriptor)
