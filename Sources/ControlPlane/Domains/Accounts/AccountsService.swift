@@ -166,13 +166,16 @@ package final class AccountsService: Sendable {
         return token
     }
 
-    /// Reads what was revoked lately, at start.
+    /// Reads what was revoked lately, and for the E-stop who is a member of what; at start.
     package func load() async throws {
         let since = Timestamp(
             unixMilliseconds: unixMilliseconds() - Limits.accessLifetime.millisecondsClamped)
         for (session, time) in try await store.sessionsRevoked(since: since) {
             let end = time.unixMilliseconds + Limits.accessLifetime.millisecondsClamped
             revoked.withLock { $0[session] = end }
+        }
+        for member in try await store.newestMembers(limit: Limits.rememberedRoles) {
+            remember(member.role, of: member.account, in: member.workspace, until: .min)
         }
     }
 
@@ -194,6 +197,7 @@ package final class AccountsService: Sendable {
         }
         let id: WorkspaceID = newID()
         try await store.insertWorkspace(id, name: name, owner: owner)
+        remember(.owner, of: owner, in: id, until: .min)
         return Membership(
             workspace: id, workspaceName: name, role: .owner,
             createdAtMilliseconds: unixMilliseconds())
@@ -204,25 +208,40 @@ package final class AccountsService: Sendable {
     }
 
     /// The role of an account; remembered for `roleMemory`, since every call asks for it.
+    /// - Parameter deadline: of the database; nil for the usual one.
     package func role(
-        of account: AccountID, in workspace: WorkspaceID
+        of account: AccountID, in workspace: WorkspaceID, deadline: Duration? = nil
     ) async throws -> WorkspaceRole? {
         let key = RoleKey(account: account, workspace: workspace)
         let now = unixMilliseconds()
         if let known = roles.withLock({ $0[key] }), known.untilMilliseconds > now {
             return known.role
         }
-        let role = try await store.role(of: account, in: workspace)
-        roles.withLock { roles in
-            if roles.count >= Limits.rememberedRoles { roles.removeAll() }
-            roles[key] = RememberedRole(
-                role: role, untilMilliseconds: now + Limits.roleMemory.millisecondsClamped)
-        }
+        let role = try await store.role(of: account, in: workspace, deadline: deadline)
+        remember(
+            role, of: account, in: workspace,
+            until: now + Limits.roleMemory.millisecondsClamped)
         return role
     }
 
+    /// - Parameter end: until when it is believed without looking; Unix milliseconds.
+    private func remember(
+        _ role: WorkspaceRole?, of account: AccountID, in workspace: WorkspaceID, until end: Int64
+    ) {
+        roles.withLock { roles in
+            if roles.count >= Limits.rememberedRoles {
+                // Whoever asks for workspaces that are not theirs must not make members forgotten.
+                roles = roles.filter { $0.value.role != nil }
+            }
+            if roles.count >= Limits.rememberedRoles { roles.removeAll() }
+            roles[RoleKey(account: account, workspace: workspace)] = RememberedRole(
+                role: role, untilMilliseconds: end)
+        }
+    }
+
     /// The role that was last known, however long ago; nil if none is remembered. For the E-stop,
-    /// which must not wait for a database.
+    /// which must not wait for a database: every member is remembered from the start, or since
+    /// becoming one, up to the limit.
     package func rememberedRole(
         of account: AccountID, in workspace: WorkspaceID
     ) -> WorkspaceRole? {
@@ -256,11 +275,8 @@ package final class AccountsService: Sendable {
     ) async throws {
         let change = try await store.setRole(
             role, of: account, in: workspace, membersMax: Int64(Limits.membersMax))
-        roles.withLock {
-            $0[RoleKey(account: account, workspace: workspace)] = nil
-        }
         switch change {
-        case .done: return
+        case .done: remember(role, of: account, in: workspace, until: .min)
         case .full: throw AccountsError.tooManyMembers
         case .lastOwner: throw AccountsError.lastOwner
         case .missing: throw AccountsError.notFound("member")
