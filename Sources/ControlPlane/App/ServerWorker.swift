@@ -47,6 +47,7 @@ struct ServerWorker: Worker {
                 pool: pool, client: client, keys: keys, broker: brokerAddress, metrics: metrics,
                 log: log))
         try await plane.load()
+        let idempotency = PostgresIdempotencyStore(pool: pool, log: log)
         let requests = metrics.histograms(
             "cuelight_http_seconds", "Requests by endpoint.", labels: ["method", "path", "status"])
         var configuration = HTTPConfiguration(
@@ -59,7 +60,7 @@ struct ServerWorker: Worker {
             endpoints: plane.endpoints,
             hooks: APIHooks.make(
                 accounts: plane.accounts.service,
-                idempotency: PostgresIdempotencyStore(pool: pool), limits: RequestLimits()),
+                idempotency: idempotency, limits: RequestLimits()),
             log: log.of("http"), fallback: ConsolePages.respond)
         let server = HTTPServer(configuration, log: log.of("http")) {
             await application.respond(to: $0)
@@ -68,7 +69,7 @@ struct ServerWorker: Worker {
             log.info("listening", ["address": .string("\(address)")])
         }
         try await WorkerGroup(
-            [client] + plane.workers + [Housekeeper(pool: pool, log: log), server],
+            [client] + plane.workers + [idempotency, Housekeeper(idempotency, log: log), server],
             deadline: .seconds(20), log: log
         ).run()
     }
@@ -171,15 +172,20 @@ struct ServerWorker: Worker {
 /// Drops what is past its time, each hour.
 struct Housekeeper: Worker {
     let name = "housekeeper"
-    let pool: PostgresPool
-    let log: Log
+    private let idempotency: PostgresIdempotencyStore
+    private let log: Log
+
+    init(_ idempotency: PostgresIdempotencyStore, log: Log) {
+        self.idempotency = idempotency
+        self.log = log
+    }
 
     func run() async throws {
         while !Task.isCancelled {
             // Cancellation ends the pause and then the loop.
             try? await Task.sleep(for: .seconds(3600))
             guard !Task.isCancelled else { return }
-            do { try await PostgresIdempotencyStore(pool: pool).deleteOld() } catch {
+            do { try await idempotency.deleteOld() } catch {
                 log.warning("cannot drop old answers", ["reason": .string("\(error)")])
             }
         }
