@@ -255,8 +255,10 @@ struct StopReportJSON: Encodable {
                     + "second, and `stop_confirmed` of the agent says when it obeys"),
             .required(
                 "offline", agents,
-                "agents that are not reached: no command reaches them, and they obey before "
-                    + "anything else when they are back"),
+                "agents that are away: no command reaches them, and they obey before anything "
+                    + "else when they are back. Where the agent has died its boards are safe "
+                    + "within 600 ms; where it is only cut off, what is on ends by its own "
+                    + "limits"),
         ]))
 
     private static let agents = Schema.array(

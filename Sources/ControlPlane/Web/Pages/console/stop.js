@@ -297,8 +297,9 @@ export class Stops {
         const parts = [];
         if (confirmed.length > 0) parts.push(`Confirmed by ${plural(confirmed.length, "board")}.`);
         if (away.length > 0) {
-            parts.push(`${plural(away.length, "board")} offline: no command gets there, a board `
-                + "without its agent makes itself safe, and the stop is obeyed first on return.");
+            parts.push(`${plural(away.length, "board")} offline: no command gets there, and the stop `
+                + "is obeyed first on return. A board whose agent has died makes itself safe; where "
+                + "the agent is only cut off, what is on ends by its own limits.");
         }
         if (stop.kept === false) {
             parts.push("Not written down yet: it would not outlast a restart of the server.");
