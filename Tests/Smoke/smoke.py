@@ -91,9 +91,9 @@ def commands_of(stage, workspace):
         query = f"?limit=100&cursor={answer['next_cursor']}"
 
 
-def board_events(stage):
+def board_events(stage, board="board"):
     events = []
-    for line in stage.events_path.read_text().splitlines():
+    for line in (stage.folder / f"{board}-events.jsonl").read_text().splitlines():
         try:
             events.append(json.loads(line))
         except ValueError:

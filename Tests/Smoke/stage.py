@@ -4,6 +4,7 @@ Used by the smoke test and by the demo. Python's standard library only.
 """
 
 import base64
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -47,20 +48,23 @@ class API:
     def __init__(self, base):
         self.base = base
         self.token = None
+        # Of the last answer that was a success.
+        self.status = None
 
-    def call(self, method, path, body=None, raw=None, query=""):
+    def call(self, method, path, body=None, raw=None, query="", key=None):
         data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
         request = urllib.request.Request(self.base + path + query, data=data, method=method)
         if data is not None:
             kind = "application/octet-stream" if raw is not None else "application/json"
             request.add_header("Content-Type", kind)
         if method == "POST":
-            request.add_header("Idempotency-Key", secrets.token_hex(16))
+            request.add_header("Idempotency-Key", key or secrets.token_hex(16))
         if self.token:
             request.add_header("Authorization", "Bearer " + self.token)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 text = answer.read()
+                self.status = answer.status
         except urllib.error.HTTPError as error:
             raise Failure(f"{method} {path}: {error.code} {error.read().decode()}") from None
         return json.loads(text) if text else None
@@ -77,7 +81,8 @@ class API:
         return answer["data"] if answer else None
 
     def delete(self, path):
-        self.call("DELETE", path)
+        answer = self.call("DELETE", path)
+        return answer["data"] if answer else None
 
 
 class WebSocket:
@@ -200,20 +205,21 @@ class Stage:
         except (OSError, Failure, KeyError):
             return False
 
-    def start_board(self, kind="avr"):
-        """The Uno's machine code in a simulator, or the firmware compiled for this machine."""
+    def start_board(self, kind="avr", name="board"):
+        """The Uno's machine code in a simulator, or the firmware compiled for this machine. Its
+        port and its files are named after `name`, which begins with "board"."""
         firmware = BUILD / "firmware"
         arguments = [firmware / f"cuelight-board-{kind}"]
         if kind == "avr":
             arguments += ["--firmware", firmware / "uno.hex"]
         arguments += [
-            "--pty-link", self.board_link,
-            "--events", self.events_path,
-            "--eeprom", self.folder / "board.eeprom",
+            "--pty-link", self.folder / name,
+            "--events", self.folder / f"{name}-events.jsonl",
+            "--eeprom", self.folder / f"{name}.eeprom",
         ]  # fmt: skip
         # It ends when its input closes; it reads what a tester presses from there.
-        board = self.start("board", arguments, stdin=subprocess.PIPE)
-        self.wait("the simulated board", self.board_link.exists)
+        board = self.start(name, arguments, stdin=subprocess.PIPE)
+        self.wait("the simulated board", (self.folder / name).exists)
         return board
 
     def sign_in(self, email, handle, password):
@@ -236,27 +242,29 @@ class Stage:
                 return workspace["id"]
         return self.api.post("/api/v1/workspaces", {"name": name})["id"]
 
-    def agent_command(self, *arguments):
+    def agent_command(self, *arguments, folder=None):
         return [
             PROGRAMS / "cuelight-agent",
             *arguments,
-            "--state-dir", self.agent_folder,
+            "--state-dir", folder or self.agent_folder,
         ]  # fmt: skip
 
-    def pair_agent(self, workspace, name):
+    def pair_agent(self, workspace, name, folder=None):
         """Pairs once; an agent that is paired already stays what it is."""
-        if (self.agent_folder / "agent.json").exists():
+        if ((folder or self.agent_folder) / "agent.json").exists():
             return
         token = self.api.post(f"/api/v1/workspaces/{workspace}/agent-tokens", {"name": name})
         pairing = self.agent_command(
-            "pair", "--server", self.api.base, "--token", token["token"], "--name", name
-        )
+            "pair", "--server", self.api.base, "--token", token["token"], "--name", name,
+            folder=folder,
+        )  # fmt: skip
         done = subprocess.run([str(part) for part in pairing], capture_output=True, text=True)
         if done.returncode != 0:
             raise Failure(f"cuelight-agent pair: {done.stdout}{done.stderr}")
 
-    def start_agent(self):
-        return self.start("agent", self.agent_command("run", "--port", self.board_link))
+    def start_agent(self, name="agent", folder=None, boards=("board",)):
+        ports = [part for board in boards for part in ("--port", self.folder / board)]
+        return self.start(name, self.agent_command("run", *ports, folder=folder))
 
     def device(self, workspace):
         """The first device whose board is armed."""
@@ -269,6 +277,46 @@ class Stage:
 
         return self.wait("an armed board", armed)
 
+    def children(self, program):
+        """The process ids of the control plane's children that run `program`."""
+        parent = next(process.pid for name, process in self.processes if name == "cuelight")
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                name = (entry / "comm").read_text().strip()
+            except OSError:
+                continue
+            if int(fields[1]) == parent and name == program:
+                found.append(int(entry.name))
+        return found
+
+    def services(self, program):
+        """The same with all that they have started themselves."""
+        found = self.children(program)
+        for parent in found:
+            tasks = pathlib.Path(f"/proc/{parent}/task")
+            for task in tasks.iterdir():
+                found += [int(pid) for pid in (task / "children").read_text().split()]
+        return found
+
+    @contextlib.contextmanager
+    def frozen(self, program):
+        """Stops all processes of a service, as a machine that hangs would."""
+        pids = self.services(program)
+        if not pids:
+            raise Failure(f"no {program} is running")
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def stop(self):
         """Asks each process to end, the last started first. Returns what did not end cleanly."""
         complaints = []
@@ -279,7 +327,7 @@ class Stage:
             process.send_signal(signal.SIGTERM)
             try:
                 # The simulators are ended by the signal itself.
-                clean = (0, -signal.SIGTERM) if name == "board" else (0,)
+                clean = (0, -signal.SIGTERM) if name.startswith("board") else (0,)
                 if process.wait(timeout=40) not in clean:
                     complaints.append(f"{name} ended with {process.returncode}")
             except subprocess.TimeoutExpired:

@@ -2,7 +2,6 @@
 
 Each case gets a stage of its own. Run by `make system-test`; a name as an argument runs one case."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -75,21 +74,12 @@ class Show(Stage):
     def pulses(self):
         return len(rising_edges(board_events(self), f"D{self.lamp['pin']}"))
 
-    def children(self, program):
-        """The process ids of the control plane's children that run `program`."""
-        parent = self.processes[0][1].pid
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                name = (entry / "comm").read_text().strip()
-            except OSError:
-                continue
-            if int(fields[1]) == parent and name == program:
-                found.append(int(entry.name))
-        return found
+    def command(self, device, channel, operation):
+        path = f"/api/v1/workspaces/{self.space}/devices/{device['id']}/commands"
+        return self.api.post(path, {"channel": channel, "operation": operation})["command_id"]
+
+    def agents(self):
+        return {one["name"]: one for one in self.api.get(f"/api/v1/workspaces/{self.space}/agents")}
 
     def process(self, name):
         return next(process for known, process in self.processes if known == name)
@@ -117,6 +107,38 @@ def blocks_signals(pid):
         if line.startswith("SigBlk:"):
             return int(line.split()[1], 16) & wanted == wanted
     return False
+
+
+def last(show, key, value, wanted, board="board"):
+    """What the simulator last said of a pin or a motor; None before it said anything."""
+    for event in reversed(board_events(show, board)):
+        if event.get(key) == value:
+            return event[wanted]
+    return None
+
+
+def level(show, device, channel, board="board"):
+    return last(show, "pin", f"D{pin(device, channel)}", "level", board)
+
+
+def duty(show, device, channel, board="board"):
+    return last(show, "pwm", f"D{pin(device, channel)}", "duty_permille", board)
+
+
+def pin(device, channel):
+    return next(c["pin"] for c in device["manifest"]["channels"] if c["name"] == channel)
+
+
+def risings(show, device, board="board"):
+    """The rising edges of every switching output, and every time a motor was driven."""
+    events = board_events(show, board)
+    names = ["relay1", "relay2", "lamp"]
+    edges = sum(len(rising_edges(events, f"D{pin(device, name)}")) for name in names)
+    return edges + sum(1 for event in events if event.get("duty_permille", 0) > 0)
+
+
+def names(agents):
+    return sorted(agent["name"] for agent in agents)
 
 
 def check(condition, message):
@@ -498,6 +520,219 @@ def a_replay_plays_to_its_end_and_stops_when_asked(show):
         except subprocess.TimeoutExpired:
             playing.kill()
             raise Failure("it did not stop") from None
+
+
+@case
+def an_estop_behind_a_frozen_broker_says_that_nobody_has_confirmed_it(show):
+    stop = f"/api/v1/workspaces/{show.space}/stop"
+    show.command(show.board, "lamp", {"type": "set", "on": True})
+    show.wait("the lamp", lambda: level(show, show.board, "lamp") == 1)
+    with show.frozen("mosquitto"):
+        told = show.api.put(stop)
+        check(show.api.status == 202, f"{show.api.status}")
+        check(names(told["unconfirmed"]) == ["desk"] and not told["confirmed"], f"{told}")
+        check(told["stopped"] and not told["offline"], f"{told}")
+        check(not show.agents()["desk"]["stop_confirmed"], "the agent's word is made up")
+    show.wait("the agent's word", lambda: show.agents()["desk"]["stop_confirmed"])
+    show.wait("the lamp to go off", lambda: level(show, show.board, "lamp") == 0, seconds=20)
+
+    told = show.api.put(stop)
+    check(show.api.status == 200, f"{show.api.status}: {told}")
+    check(names(told["confirmed"]) == ["desk"] and told["stopped"] and told["kept"], f"{told}")
+    with show.frozen("mosquitto"):
+        told = show.api.delete(stop)
+        check(show.api.status == 202 and names(told["unconfirmed"]) == ["desk"], f"{told}")
+        check(not told["stopped"], f"{told}")
+    show.wait("the agent's word", lambda: show.agents()["desk"]["stop_confirmed"])
+    show.device(show.space)
+
+    show.process("agent").kill()
+    show.process("agent").wait()
+    show.forget("agent")
+    show.wait("the agent to be offline", lambda: not show.agents()["desk"]["online"])
+    told = show.api.put(stop)
+    check(show.api.status == 200 and names(told["offline"]) == ["desk"], f"{told}")
+
+
+@case
+def an_agent_killed_before_a_full_queue_obeys_the_estop_before_anything_else(show):
+    gift = show.api.get("/api/v1/gifts")[0]["id"]
+    for number, channel in enumerate(["lamp", "relay1", "relay2"]):
+        action = {
+            "device_id": show.board["id"],
+            "channel": channel,
+            "operation": {"type": "pulse", "duration_ms": 20},
+        }
+        show.api.post(
+            f"/api/v1/workspaces/{show.space}/rules",
+            {
+                "name": f"storm {number}",
+                "trigger": {"type": "gift", "gift": {"firing": "each"}},
+                "guards": {"deadline_ms": 60_000},
+                "actions": [action] * 16,
+            },
+        )
+    agent = show.process("agent")
+    agent.send_signal(signal.SIGSTOP)
+    show.api.post(f"/api/v1/livestreams/{show.live}/gifts", {"gift_id": gift, "count": 12})
+
+    def is_full():
+        return any(one["reason"] == "too_many_commands" for one in show.ended())
+
+    show.wait("a full queue", is_full)
+    told = show.api.put(f"/api/v1/workspaces/{show.space}/stop")
+    check(names(told["unconfirmed"]) == ["desk"], f"{told}")
+    agent.kill()
+    agent.wait()
+    show.forget("agent")
+    edges = risings(show, show.board)
+    show.start_agent()
+
+    def obeyed():
+        desk = show.agents()["desk"]
+        devices = show.api.get(f"/api/v1/workspaces/{show.space}/devices")
+        return desk["online"] and desk["stop_confirmed"] and devices[0]["condition"] == "estopped"
+
+    show.wait("the E-stop", obeyed)
+    refused = {"estopped", "queue_full"}
+
+    def answered():
+        ends = [one for one in show.ended()[1:] if one["reason"] != "too_many_commands"]
+        return len(ends) == 400 and all(one["reason"] in refused for one in ends)
+
+    show.wait("the end of all 400", answered)
+    check(risings(show, show.board) == edges, "something moved although stopped")
+    show.api.delete(f"/api/v1/workspaces/{show.space}/stop")
+    show.device(show.space)
+    show.cue()
+    show.wait_for(2)
+    check(risings(show, show.board) == edges + 1, "something moved that had been stopped")
+
+
+@case
+def an_estop_while_postgresql_is_frozen_acts_and_says_that_it_is_not_written_down(show):
+    stop = f"/api/v1/workspaces/{show.space}/stop"
+    friend, stranger = API(show.api.base), API(show.api.base)
+    for name, api in (("friend", friend), ("stranger", stranger)):
+        person = {"email": f"{name}@example.org", "password": "a long pass phrase"}
+        show.api.post("/api/v1/accounts", {**person, "handle": name, "display_name": name})
+        api.token = show.api.post("/api/v1/sessions", person)["access_token"]
+    show.api.put(f"/api/v1/workspaces/{show.space}/members/friend", {"role": "operator"})
+    show.command(show.board, "lamp", {"type": "set", "on": True})
+    show.wait("the lamp", lambda: level(show, show.board, "lamp") == 1)
+    show.wait_for(2)
+    with show.frozen("postgres"):
+        # The friend has never called before, and may all the same.
+        told = friend.put(stop)
+        check(friend.status == 202, f"{friend.status}")
+        check(names(told["confirmed"]) == ["desk"] and not told["unconfirmed"], f"{told}")
+        check(told["stopped"] and not told["kept"], f"{told}")
+        show.wait("the lamp to go off", lambda: level(show, show.board, "lamp") == 0, seconds=20)
+        for api, method, path, body in (
+            (stranger, "PUT", stop, None),
+            (show.api, "DELETE", stop, None),
+            (
+                show.api,
+                "POST",
+                f"/api/v1/workspaces/{show.space}/devices/{show.board['id']}/commands",
+                {"channel": "lamp", "operation": {"type": "pulse", "duration_ms": 10}},
+            ),
+        ):
+            try:
+                api.call(method, path, body)
+                raise Failure(f"{method} {path} was answered although the database is frozen")
+            except Failure as failure:
+                check(" 503 " in str(failure) and "database_away" in str(failure), str(failure))
+    # It is written down by itself, with who pressed it.
+    show.wait("the stop's record", lambda: show.api.get(f"{stop}s")[0].get("stopped_by"))
+    told = show.api.put(stop)
+    check(show.api.status == 200 and told["kept"], f"{told}")
+    check(risings(show, show.board) == 2, "the command that was refused has moved something")
+
+
+@case
+def a_command_by_hand_is_done_once_for_its_key_whatever_the_database_does(show):
+    path = f"/api/v1/workspaces/{show.space}/devices/{show.board['id']}/commands"
+    body = {"channel": "lamp", "operation": {"type": "pulse", "duration_ms": 10}}
+    pulses = show.pulses()
+    with show.frozen("postgres"):
+        try:
+            show.api.call("POST", path, body, key="once")
+            raise Failure("it was answered although the database is frozen")
+        except Failure as failure:
+            check(" 503 " in str(failure) and "database_away" in str(failure), str(failure))
+    check(show.pulses() == pulses, "a command that was refused has moved the lamp")
+
+    def take(key):
+        try:
+            return show.api.call("POST", path, body, key=key)["data"]["command_id"]
+        except Failure as failure:
+            # The database may be coming back just now, and the key be held for the first try.
+            check(" 503 " in str(failure) or "in_progress" in str(failure), str(failure))
+            return None
+
+    taken = {take("once") for _ in range(3)} - {None}
+    taken.add(show.wait("another key to be taken", lambda: take("twice")))
+    check(len({take("twice") for _ in range(3)} | taken) == len(taken), "a repeat was another command")
+    show.wait_for(1 + len(taken))
+    check(show.pulses() == pulses + len(taken), f"{show.pulses() - pulses} pulses for {taken}")
+
+
+@case
+def an_estop_reaches_every_board_of_every_agent_and_only_those_it_is_of(show):
+    # The desk gets a second board, and a second agent has an Uno with a motor.
+    show.process("agent").terminate()
+    check(show.process("agent").wait(timeout=30) == 0, "the agent did not end cleanly")
+    show.forget("agent")
+    show.start_board("host", "board-2")
+    show.start_board("avr", "board-3")
+    show.start_agent(boards=("board", "board-2"))
+    folder = show.folder / "agent-2"
+    show.pair_agent(show.space, "stand", folder)
+    show.start_agent("agent-2", folder, ("board-3",))
+
+    def armed():
+        devices = show.api.get(f"/api/v1/workspaces/{show.space}/devices")
+        ready = [device for device in devices if device["condition"] == "armed"]
+        return ready if len(ready) == 3 else None
+
+    devices = show.wait("three armed boards", armed)
+    stand = show.agents()["stand"]["id"]
+    uno = next(device for device in devices if device["agent_id"] == stand)
+    second = next(d for d in devices if d["agent_id"] != stand and d["id"] != show.board["id"])
+    stage = [(show.board, "board"), (second, "board-2"), (uno, "board-3")]
+    for device, board in stage:
+        show.command(device, "lamp", {"type": "set", "on": True})
+        show.wait(f"the lamp of {board}", lambda: level(show, device, "lamp", board) == 1)
+
+    one = f"/api/v1/workspaces/{show.space}/devices/{second['id']}/stop"
+    told = show.api.put(one)
+    check(show.api.status == 200 and names(told["confirmed"]) == ["desk"], f"{told}")
+    show.wait("its lamp to go off", lambda: level(show, second, "lamp", "board-2") == 0)
+    show.command(show.board, "relay1", {"type": "pulse", "duration_ms": 10})
+    show.wait("the other board", lambda: level(show, show.board, "relay1") is not None)
+    for device, board in (stage[0], stage[2]):
+        check(level(show, device, "lamp", board) == 1, f"{board} was stopped as well")
+    show.api.delete(one)
+    show.wait("three armed boards", armed)
+
+    show.command(second, "lamp", {"type": "set", "on": True})
+    show.wait("the lamp", lambda: level(show, second, "lamp", "board-2") == 1)
+    for device, board in (stage[0], stage[2]):
+        show.command(device, "motor", {"type": "drive", "speed_permille": 600})
+        show.wait(f"the motor of {board}", lambda: duty(show, device, "motor", board))
+    told = show.api.put(f"/api/v1/workspaces/{show.space}/stop")
+    check(show.api.status == 200, f"{show.api.status}: {told}")
+    check(names(told["confirmed"]) == ["desk", "stand"], f"{told}")
+    for device, board in stage:
+        show.wait(f"{board} to go off", lambda: level(show, device, "lamp", board) == 0, seconds=10)
+    for device, board in (stage[0], stage[2]):
+        show.wait(f"the motor of {board} to stop", lambda: duty(show, device, "motor", board) == 0)
+    moved = [risings(show, device, board) for device, board in stage]
+    for device, _ in stage:
+        show.command(device, "lamp", {"type": "set", "on": True})
+    show.wait_for(3, "rejected")
+    check(moved == [risings(show, d, board) for d, board in stage], "a stopped board moved")
 
 
 def run(function):

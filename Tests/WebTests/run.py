@@ -563,6 +563,39 @@ def case_estop_works_without_the_stream_and_fails_loudly(show):
     page.see(".board .condition.armed")
 
 
+def case_who_has_not_confirmed_the_estop_is_named_until_they_have(show):
+    page = show.browser
+    show.view("stage")
+    with show.stage.frozen("mosquitto"):
+        page.click("#estop")
+        page.see(".stop-line.unconfirmed", "NOT CONFIRMED by “bench” yet")
+        page.see(".stop-line.unconfirmed", "cut its power by hand")
+        page.see("#estop", "sent, not confirmed yet")
+        page.screenshot(PICTURES / "unconfirmed-1400.png")
+    page.gone(".stop-line.unconfirmed")
+    page.see(".stop-line", "E-STOP: the workspace “Web stage” is stopped")
+    page.see("#estop", "everything is stopped")
+    with show.stage.frozen("mosquitto"):
+        page.click(".stop-line .release")
+        page.click(".dialog [data-yes]")
+        page.see(".stop-line.unreleased", "Release sent, not confirmed by “bench” yet")
+    page.gone(".stop-line")
+    page.see(".board .condition.armed")
+
+
+def case_an_estop_that_is_not_written_down_says_so_until_it_is(show):
+    page = show.browser
+    with show.stage.frozen("postgres"):
+        page.click("#estop")
+        page.see(".stop-line", "Not written down yet")
+        page.wait("every output safe on the board", lambda: not show.moving())
+    page.wait("it is written down", lambda: "Not written" not in page.text(".stop-line"), seconds=30)
+    page.click(".stop-line .release")
+    page.click(".dialog [data-yes]")
+    page.gone(".stop-line")
+    page.see(".board .condition.armed")
+
+
 def case_the_server_goes_and_comes_back(show):
     page = show.browser
     show.stop_control_plane()

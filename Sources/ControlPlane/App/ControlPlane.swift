@@ -20,6 +20,7 @@ struct ControlPlane: Sendable {
     /// Told by whoever changes rights; looks after the streams.
     let rights: StreamRights
     private let ground: Ground
+    private let idempotency: PostgresIdempotencyStore
     private let devices: Devices
     private let rules: Rules
 
@@ -57,7 +58,11 @@ struct ControlPlane: Sendable {
         endpoints =
             system.endpoints + accounts.endpoints + devices.endpoints + rules.endpoints
             + live.endpoints + console.endpoints
-        workers = devices.workers + live.workers
+        let idempotency = PostgresIdempotencyStore(pool: ground.pool, log: ground.log)
+        self.idempotency = idempotency
+        workers =
+            devices.workers + live.workers
+            + [idempotency, Housekeeper(idempotency, log: ground.log)]
     }
 
     /// Subscribes to agents and reads what must be in memory; before the first request.
@@ -70,8 +75,7 @@ struct ControlPlane: Sendable {
     /// Who calls, what they may do, and how often.
     var hooks: Hooks {
         APIHooks.make(
-            accounts: accounts.service, idempotency: PostgresIdempotencyStore(pool: ground.pool),
-            limits: RequestLimits())
+            accounts: accounts.service, idempotency: idempotency, limits: RequestLimits())
     }
 
     /// What answers the requests.

@@ -63,8 +63,7 @@ struct ServerWorker: Worker {
             log.info("listening", ["address": .string("\(address)")])
         }
         try await WorkerGroup(
-            [client] + plane.workers + [Housekeeper(pool: pool, log: log), server],
-            deadline: .seconds(20), log: log
+            [client] + plane.workers + [server], deadline: .seconds(20), log: log
         ).run()
     }
 
@@ -159,15 +158,20 @@ struct ServerWorker: Worker {
 /// Drops what is past its time, each hour.
 struct Housekeeper: Worker {
     let name = "housekeeper"
-    let pool: PostgresPool
-    let log: Log
+    private let idempotency: PostgresIdempotencyStore
+    private let log: Log
+
+    init(_ idempotency: PostgresIdempotencyStore, log: Log) {
+        self.idempotency = idempotency
+        self.log = log
+    }
 
     func run() async throws {
         while !Task.isCancelled {
             // Cancellation ends the pause and then the loop.
             try? await Task.sleep(for: .seconds(3600))
             guard !Task.isCancelled else { return }
-            do { try await PostgresIdempotencyStore(pool: pool).deleteOld() } catch {
+            do { try await idempotency.deleteOld() } catch {
                 log.warning("cannot drop old answers", ["reason": .string("\(error)")])
             }
         }

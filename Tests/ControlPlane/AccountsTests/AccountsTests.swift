@@ -27,14 +27,16 @@ private final class Told: Sendable {
 private struct Desk {
     let hands = Hands()
     let told = Told()
+    let pool: PostgresPool
     let service: AccountsService
 
-    init() async throws {
-        let database = try await TestDatabase.make()
+    /// - Parameter pool: of another desk, whose process this one follows.
+    init(pool: PostgresPool? = nil) async throws {
+        if let pool { self.pool = pool } else { self.pool = try await TestDatabase.make().pool }
         let hands = hands
         let told = told
         service = AccountsService(
-            pool: database.pool, hasher: try PasswordHasher(cost: .least),
+            pool: self.pool, hasher: try PasswordHasher(cost: .least),
             signer: try TokenSigner(purpose: "access", key: SecureRandom.bytes(32)),
             unixMilliseconds: { hands.now }, rightsChanged: { told.add($0) })
     }
@@ -303,6 +305,46 @@ struct WorkspaceTests {
         #expect(try await desk.service.memberships(of: bo.id).map(\.role) == [.operator])
         try await desk.service.removeMember(handle: "bob", from: workspace)
         #expect(try await desk.service.role(of: bo.id, in: workspace) == nil)
+    }
+
+    @Test("every member is remembered without having called, until taken out, and over a restart")
+    func remembered() async throws {
+        let desk = try await Desk()
+        let ana = try await desk.ana()
+        let bo = try await desk.ana("bob")
+        let workspace = try await desk.service.makeWorkspace(name: "Stage", owner: ana.id).workspace
+        try await desk.service.setRole(.operator, ofHandle: "bob", in: workspace)
+        let next = try await Desk(pool: desk.pool)
+        #expect(next.service.rememberedRole(of: bo.id, in: workspace) == nil)
+        try await next.service.load()
+        for service in [desk.service, next.service] {
+            #expect(service.rememberedRole(of: ana.id, in: workspace) == .owner)
+            #expect(service.rememberedRole(of: bo.id, in: workspace) == .operator)
+        }
+        try await desk.service.removeMember(handle: "bob", from: workspace)
+        #expect(desk.service.rememberedRole(of: bo.id, in: workspace) == nil)
+        // What is only remembered is looked up all the same.
+        #expect(try await next.service.role(of: bo.id, in: workspace) == nil)
+        #expect(next.service.rememberedRole(of: bo.id, in: workspace) == nil)
+    }
+
+    @Test("whoever asks for workspaces that are not theirs does not make members forgotten")
+    func flooded() async throws {
+        let desk = try await Desk()
+        let ana = try await desk.ana()
+        let workspace = try await desk.service.makeWorkspace(name: "Stage", owner: ana.id).workspace
+        try await withThrowingTaskGroup { group in
+            for lane in 0..<16 {
+                group.addTask {
+                    for number in 0...AccountsService.Limits.rememberedRoles / 16 {
+                        let other = WorkspaceID(high: UInt64(lane + 1), low: UInt64(number))
+                        _ = try await desk.service.role(of: ana.id, in: other)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(desk.service.rememberedRole(of: ana.id, in: workspace) == .owner)
     }
 
     @Test("the last owner can neither go nor become less")

@@ -1,4 +1,5 @@
 import Crypto
+import Glibc
 import MQTT
 import Platform
 import Postgres
@@ -288,6 +289,44 @@ struct CredentialTests {
         try await site.until { await site.device(BoardUID(value: 1)) != nil }
         await line.stop()
         await otherLine.stop()
+        await site.stop()
+    }
+
+    @Test("nothing of a revoked agent stays at the broker", arguments: [false, true])
+    func revocationClears(isBrokerAway: Bool) async throws {
+        let site = try await Site.start(isGuarded: true)
+        site.hands.set(SystemTime.unixMilliseconds)
+        await site.connected()
+        let (agent, other) = (try await site.pair(), try await site.pair())
+        let (line, otherLine) = (try agent.line(), try other.line())
+        try await line.showUp(with: [BoardUID(value: 1)])
+        try await otherLine.showUp(with: [BoardUID(value: 2)])
+        try await site.press(.workspace(Site.home))
+        let topics = Set([Topic.Leaf.state, .manifest, .estop].map(agent.topic))
+
+        let observer = try site.controlLine("control-2")
+        var seen = await observer.messages("cuelight/1/#").makeAsyncIterator()
+        var retained: Set<String> = []
+        while !retained.isSuperset(of: topics), let message = await seen.next() {
+            retained.insert(message.topic)
+        }
+        if isBrokerAway { site.broker.signal(SIGSTOP) }
+        try await site.service.revokeAgent(agent.id, of: Site.home)
+        if isBrokerAway { site.broker.signal(SIGCONT) }
+        var cleared: Set<String> = []
+        while !cleared.isSuperset(of: topics), let message = await seen.next() {
+            if message.payload.isEmpty { cleared.insert(message.topic) }
+        }
+        // Whoever subscribes now is told of the other one alone.
+        let late = try site.controlLine("control-3")
+        var told = await late.messages("cuelight/1/#").makeAsyncIterator()
+        try await otherLine.publish(.outcome, [])
+        var found: Set<String> = []
+        while let message = await told.next(), message.topic != other.topic(.outcome) {
+            found.insert(message.topic)
+        }
+        #expect(found == Set([Topic.Leaf.state, .manifest, .estop].map(other.topic)))
+        for each in [line, otherLine, observer, late] { await each.stop() }
         await site.stop()
     }
 

@@ -79,12 +79,7 @@ final class Site: Sendable {
         loop = try EventLoop.start(name: "desk")
         var configuration = broker.configuration(clientID: "control-1")
         configuration.reconnect = Backoff(longest: .milliseconds(300))
-        configuration.password = {
-            let credential = BrokerCredential(
-                role: .control, workspace: "-", client: "control-1", epoch: 1,
-                expiresAtSeconds: SystemTime.unixMilliseconds / 1000 + 3600)
-            return (try? signer.password(for: credential)) ?? ""
-        }
+        configuration.password = { Self.password(of: "control-1", signer) }
         client = try MQTTClient(configuration, loop: loop, log: log)
         let (news, tell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.news = news
@@ -120,6 +115,21 @@ final class Site: Sendable {
             reports.ended = { [weak self] outcome in self?.ended.withLock { $0.append(outcome) } }
             reports.changed = { [weak self] in _ = self?.changes.add(1, ordering: .relaxed) }
         }
+    }
+
+    private static func password(of control: String, _ signer: BrokerCredentialSigner) -> String {
+        let credential = BrokerCredential(
+            role: .control, workspace: "-", client: control, epoch: 1,
+            expiresAtSeconds: SystemTime.unixMilliseconds / 1000 + 3600)
+        return (try? signer.password(for: credential)) ?? ""
+    }
+
+    /// Another connection of a control plane, that hears everything.
+    func controlLine(_ name: String) throws -> AgentLine {
+        var configuration = broker.configuration(clientID: name)
+        let signer = signer
+        configuration.password = { Self.password(of: name, signer) }
+        return try AgentLine(configuration)
     }
 
     /// - Parameter isGuarded: with the plugin; else the broker believes everybody.
@@ -175,11 +185,23 @@ final class Site: Sendable {
         return TestAgent(pairing: pairing, key: key, broker: broker)
     }
 
+    /// Presses, and waits until it is written down.
     func press(_ target: StopTarget, in workspace: WorkspaceID = home) async throws {
-        try await service.setStop(target, in: workspace, isStopped: true, by: Self.owner)
+        _ = try await service.setStop(target, in: workspace, isStopped: true, by: Self.owner)
+        await kept(target)
     }
 
-    func release(_ target: StopTarget, in workspace: WorkspaceID = home) async throws {
+    /// Waits until a press is written down.
+    func kept(_ target: StopTarget) async {
+        let keeper = service.stopKeeper
+        await service.stopWaits.wait(atMost: .seconds(60)) { keeper.isKept(target) }
+        #expect(keeper.isKept(target))
+    }
+
+    @discardableResult
+    func release(
+        _ target: StopTarget, in workspace: WorkspaceID = home
+    ) async throws -> StopOrder {
         try await service.setStop(target, in: workspace, isStopped: false, by: Self.owner)
     }
 
@@ -231,14 +253,14 @@ final class TestAgent: Sendable {
     }
 }
 
-/// A connection of an agent.
+/// A connection of an agent, or one that only listens.
 final class AgentLine: Sendable {
     let client: MQTTClient
-    private let agent: TestAgent
+    private let agent: TestAgent?
     private let loop: EventLoop
     private let running: Task<Void, any Error>
 
-    init(_ configuration: MQTTConfiguration, agent: TestAgent) throws {
+    init(_ configuration: MQTTConfiguration, agent: TestAgent? = nil) throws {
         self.agent = agent
         loop = try EventLoop.start(name: "agent")
         let client = try MQTTClient(
@@ -258,9 +280,13 @@ final class AgentLine: Sendable {
     }
 
     func messages(_ leaf: Topic.Leaf) async -> AsyncStream<MQTTMessage> {
+        await messages(topic(leaf))
+    }
+
+    func messages(_ filter: String) async -> AsyncStream<MQTTMessage> {
         let (granted, grant) = AsyncStream<Void>.makeStream()
         let messages = AsyncStream { continuation in
-            client.subscribe(agent.topic(leaf), granted: { _ in grant.yield() }) {
+            client.subscribe(filter, granted: { _ in grant.yield() }) {
                 continuation.yield($0)
             }
         }
@@ -270,7 +296,12 @@ final class AgentLine: Sendable {
 
     func publish(_ leaf: Topic.Leaf, _ payload: [UInt8], isRetained: Bool = false) async throws {
         try await client.publish(
-            MQTTMessage(topic: agent.topic(leaf), payload: payload, isRetained: isRetained))
+            MQTTMessage(topic: topic(leaf), payload: payload, isRetained: isRetained))
+    }
+
+    private func topic(_ leaf: Topic.Leaf) -> String {
+        guard let agent else { preconditionFailure("it is no agent's line") }
+        return agent.topic(leaf)
     }
 
     func publish(_ leaf: Topic.Leaf, _ value: some Encodable) async throws {
@@ -278,9 +309,10 @@ final class AgentLine: Sendable {
             leaf, Array(try JSONEncoder().encode(value)), isRetained: leaf != .outcome)
     }
 
-    /// Says that it is there, with boards ready for commands and these channels on each.
+    /// Says that it is there, with boards that stand like this and these channels on each.
     func showUp(
-        with boards: [BoardUID], manifest: BoardManifest = .relay(), stopSequence: Int64 = 0
+        with boards: [BoardUID], manifest: BoardManifest = .relay(),
+        condition: BoardState.Condition = .armed, stopSequence: Int64 = 0
     ) async throws {
         try await publish(
             .manifest,
@@ -290,7 +322,7 @@ final class AgentLine: Sendable {
             .state,
             AgentState(
                 isOnline: true, version: "1", startedAtMilliseconds: 0, stopSequence: stopSequence,
-                isStopped: false, boards: boards.map { BoardState(uid: $0, condition: .armed) }))
+                isStopped: false, boards: boards.map { BoardState(uid: $0, condition: condition) }))
     }
 }
 

@@ -101,15 +101,19 @@ struct StopTests {
         let device = try #require(await site.device(board))
         var stops = await line.messages(.estop).makeAsyncIterator()
         server.kill()
-        await #expect(throws: (any Error).self) { try await site.press(.workspace(Site.home)) }
+        let order = try await site.service.setStop(
+            .workspace(Site.home), in: Site.home, isStopped: true, by: Site.owner)
         _ = try await next(&stops) { $0.isAgentStopped }
+        let report = await site.service.report(on: order, within: .milliseconds(1))
+        #expect(report.isStopped && !report.isKept && !report.isComplete)
         _ = try await site.send(to: device.id)
         #expect(site.ended.withLock { $0.last?.reason } == "estopped")
         // A release must be written down first: it fails, and the stop stays.
         await #expect(throws: (any Error).self) { try await site.release(.workspace(Site.home)) }
         #expect(await site.service.stops(of: Site.home) == [.workspace(Site.home)])
         try await server.restart()
-        try await site.press(.workspace(Site.home))
+        // It is written down by itself.
+        await site.kept(.workspace(Site.home))
         let again = try await site.restart()
         #expect(await again.service.stops(of: Site.home) == [.workspace(Site.home)])
         await line.stop()
@@ -236,6 +240,7 @@ struct StopTests {
         let task = Task { try await site.press(.device(device.id)) }
         task.cancel()
         _ = await task.result
+        await site.kept(.device(device.id))
         let rows = try await site.pool.queryOne(
             "SELECT count(*) FROM devices.stop", as: (Int64).self)
         #expect(rows == 1)
@@ -254,6 +259,80 @@ struct StopTests {
         #expect(stop.isAgentStopped)
         #expect(stop.sequence > 0)
         await newcomer.stop()
+        await line.stop()
+        await site.stop()
+    }
+
+    @Test("a press says who obeys it, who has not said so yet, and who is away")
+    func report() async throws {
+        let (site, line, device) = try await stage()
+        let away = try await site.pair()
+        let order = try await site.service.setStop(
+            .workspace(Site.home), in: Site.home, isStopped: true, by: Site.owner)
+        await site.kept(.workspace(Site.home))
+        let sequence = try #require(order.sequences.first { $0.0 == device.agent }).1
+        var report = await site.service.report(on: order, within: .milliseconds(1))
+        #expect(report.isStopped && report.isKept && !report.isComplete)
+        #expect(report.unconfirmed.map(\.agent) == [device.agent])
+        #expect(report.unconfirmed.first?.sequence == sequence)
+        #expect(report.offline.map(\.agent) == [away.id] && report.confirmed.isEmpty)
+        // An older number is not the word that is waited for.
+        try await line.showUp(with: [board], condition: .estopped, stopSequence: sequence - 1)
+        // Nor is the right one while a board is armed.
+        try await line.showUp(with: [board], condition: .armed, stopSequence: sequence)
+        try await site.until { await site.agent(device.agent)?.state?.stopSequence == sequence }
+        report = await site.service.report(on: order, within: .milliseconds(1))
+        #expect(report.unconfirmed.map(\.agent) == [device.agent])
+        async let waiting = site.service.report(on: order, within: .seconds(60))
+        try await line.showUp(with: [board], condition: .estopped, stopSequence: sequence)
+        report = await waiting
+        #expect(report.isComplete && report.confirmed.map(\.agent) == [device.agent])
+        // Whoever was released is armed, and obeys by its number alone.
+        let release = try await site.release(.workspace(Site.home))
+        let last = try #require(release.sequences.first { $0.0 == device.agent }).1
+        try await line.showUp(with: [board], condition: .armed, stopSequence: last)
+        report = await site.service.report(on: release, within: .seconds(60))
+        #expect(!report.isStopped && report.confirmed.map(\.agent) == [device.agent])
+        await line.stop()
+        await site.stop()
+    }
+
+    @Test("the stop of a device is confirmed although another board of its agent is armed")
+    func reportOfDevice() async throws {
+        let (site, line, device) = try await stage()
+        let other = BoardUID(value: 0xBEEF)
+        try await line.showUp(with: [board, other])
+        try await site.until { await site.device(other) != nil }
+        let order = try await site.service.setStop(
+            .device(device.id), in: Site.home, isStopped: true, by: Site.owner)
+        let sequence = try #require(order.sequences.first).1
+        try await line.publish(
+            .state,
+            AgentState(
+                isOnline: true, version: "1", startedAtMilliseconds: 0, stopSequence: sequence,
+                isStopped: false,
+                boards: [
+                    BoardState(uid: board, condition: .estopped),
+                    BoardState(uid: other, condition: .armed),
+                ]))
+        let report = await site.service.report(on: order, within: .seconds(60))
+        #expect(report.isComplete && report.confirmed.map(\.agent) == [device.agent])
+        await line.stop()
+        await site.stop()
+    }
+
+    @Test("an agent that comes is told what is stopped, whether the broker retains it or not")
+    func appears() async throws {
+        let (site, line, device) = try await stage()
+        try await line.publish(
+            .state,
+            AgentState(
+                isOnline: false, version: "1", startedAtMilliseconds: 0, stopSequence: 0,
+                isStopped: false, boards: []))
+        try await site.until { await site.agent(device.agent)?.isOnline == false }
+        let stops = await line.messages(.estop)
+        try await line.showUp(with: [board])
+        for await message in stops where !message.isRetained { break }
         await line.stop()
         await site.stop()
     }

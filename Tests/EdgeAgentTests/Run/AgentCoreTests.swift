@@ -177,6 +177,29 @@ struct AgentCoreTests {
         await agent.end()
     }
 
+    @Test("until an agent is told what is stopped it moves nothing, however long that takes")
+    func stopUnknown() async throws {
+        let board = try await SimulatedBoard.start()
+        let agent = try TestAgent(
+            folder: try TestProcess.makeFolder("agent"), ports: [board.port])
+        try await agent.start(isConnected: false)
+        await agent.onLoop { $0.setConnected(true, trouble: "") }
+        try await agent.armed()
+        let early = TestAgent.command(
+            .pulse(durationMilliseconds: 10), on: "relay1", lifetimeMilliseconds: 3_000)
+        let late = TestAgent.command(
+            .pulse(durationMilliseconds: 10), on: "relay2", lifetimeMilliseconds: 30_000)
+        await agent.send(.command, early)
+        await agent.send(.command, late)
+        let outcome = try await agent.outcome(of: early.id)
+        #expect(outcome.status == .expired && outcome.reason == "stop_unknown")
+        #expect(board.risings(7).isEmpty && board.risings(8).isEmpty)
+        await agent.send(
+            .estop, EmergencyStop(sequence: 0, isAgentStopped: false, stoppedBoards: []))
+        #expect(try await agent.outcome(of: late.id).status == .executed)
+        await agent.end()
+    }
+
     @Test("a command taken back before it is done, or before it has come, is cancelled")
     func cancel() async throws {
         let (board, agent) = try await stage()

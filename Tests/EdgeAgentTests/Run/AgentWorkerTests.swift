@@ -20,13 +20,23 @@ struct AgentWorkerTests {
         let workspace = WorkspaceID(high: 1, low: 1)
         let agent = AgentID(high: 2, low: 2)
 
-        init(_ broker: TestBroker) throws {
+        /// - Parameter isGreeting: says at each connection that nothing is stopped, as the control
+        ///   plane says what is.
+        init(_ broker: TestBroker, isGreeting: Bool = true) throws {
             loop = try EventLoop.start(name: "console")
             let client = try MQTTClient(
                 broker.configuration(clientID: "console"), loop: loop,
                 log: Log(component: "console", minimum: .error))
             self.client = client
             task = Task { try await client.run() }
+            let estop = MQTTMessage(
+                topic: Topic(workspace: workspace, agent: agent, leaf: .estop).name,
+                payload: TestAgent.json(
+                    EmergencyStop(sequence: 0, isAgentStopped: false, stoppedBoards: [])),
+                isRetained: true)
+            client.onStateChange { [weak client] state in
+                if isGreeting, state == .connected { client?.publish(estop) }
+            }
             client.subscribe(Topic.everyAgent(.outcome)) { [weak self] message in
                 let outcome = try? JSONDecoder().decode(
                     Outcome.self, from: Data(message.payload))
@@ -166,7 +176,7 @@ struct AgentWorkerTests {
     func retainedStop() async throws {
         let broker = try await TestBroker.start()
         let board = try await SimulatedBoard.start()
-        let console = try Console(broker)
+        let console = try Console(broker, isGreeting: false)
         try await console.send(
             .estop, EmergencyStop(sequence: 3, isAgentStopped: true, stoppedBoards: []))
         let running = try run(console, broker: broker, port: board.port)

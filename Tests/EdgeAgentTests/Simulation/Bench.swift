@@ -143,7 +143,7 @@ final class Bench {
                 if session == nil {
                     session = BoardSession(
                         uid: identity.uid, manifest: identity.manifest, isStopped: false,
-                        isReleased: true)
+                        hold: nil)
                 }
                 session?.connect(identity.manifest, link.state)
             case .learned(let crc, let bytes): manifests[crc] = bytes

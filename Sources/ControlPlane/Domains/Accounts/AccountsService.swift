@@ -46,6 +46,16 @@ package final class AccountsService: Sendable {
         /// Counts the changes of this process, so that a role which was read before one is not
         /// remembered after it.
         var changeCount: UInt64 = 0
+
+        /// - Parameter end: until when it is believed without looking; Unix milliseconds.
+        mutating func remember(_ role: WorkspaceRole?, as key: RoleKey, until end: Int64) {
+            if roles.count >= Limits.rememberedRoles {
+                // Whoever asks for workspaces that are not theirs must not make members forgotten.
+                roles = roles.filter { $0.value.role != nil }
+            }
+            if roles.count >= Limits.rememberedRoles { roles.removeAll() }
+            roles[key] = RememberedRole(role: role, untilMilliseconds: end)
+        }
     }
 
     /// - Parameter rightsChanged: told when somebody may do less than before, or other things:
@@ -190,13 +200,16 @@ package final class AccountsService: Sendable {
             session, of: account, at: Timestamp(unixMilliseconds: unixMilliseconds()))
     }
 
-    /// Reads what was revoked lately, at start.
+    /// Reads what was revoked lately, and for the E-stop who is a member of what; at start.
     package func load() async throws {
         let since = Timestamp(
             unixMilliseconds: unixMilliseconds() - Limits.accessLifetime.millisecondsClamped)
         for (session, time) in try await store.sessionsRevoked(since: since) {
             let end = time.unixMilliseconds + Limits.accessLifetime.millisecondsClamped
             revoked.withLock { $0[session] = end }
+        }
+        for member in try await store.newestMembers(limit: Limits.rememberedRoles) {
+            remember(member.role, of: member.account, in: member.workspace, until: .min)
         }
     }
 
@@ -218,6 +231,7 @@ package final class AccountsService: Sendable {
         }
         let id: WorkspaceID = newID()
         try await store.insertWorkspace(id, name: name, owner: owner)
+        remember(.owner, of: owner, in: id, until: .min)
         return Membership(
             workspace: id, workspaceName: name, role: .owner,
             createdAtMilliseconds: unixMilliseconds())
@@ -228,25 +242,33 @@ package final class AccountsService: Sendable {
     }
 
     /// The role of an account; remembered for `roleMemory`, since every call asks for it.
+    /// - Parameter deadline: of the database; nil for the usual one.
     package func role(
-        of account: AccountID, in workspace: WorkspaceID
+        of account: AccountID, in workspace: WorkspaceID, deadline: Duration? = nil
     ) async throws -> WorkspaceRole? {
         let key = RoleKey(account: account, workspace: workspace)
         let now = unixMilliseconds()
         let (known, changeCount) = roles.withLock { ($0.roles[key], $0.changeCount) }
         if let known, known.untilMilliseconds > now { return known.role }
-        let role = try await store.role(of: account, in: workspace)
-        roles.withLock { remembered in
-            guard remembered.changeCount == changeCount else { return }
-            if remembered.roles.count >= Limits.rememberedRoles { remembered.roles.removeAll() }
-            remembered.roles[key] = RememberedRole(
-                role: role, untilMilliseconds: now + Limits.roleMemory.millisecondsClamped)
+        let role = try await store.role(of: account, in: workspace, deadline: deadline)
+        roles.withLock {
+            guard $0.changeCount == changeCount else { return }
+            $0.remember(role, as: key, until: now + Limits.roleMemory.millisecondsClamped)
         }
         return role
     }
 
+    /// - Parameter end: until when it is believed without looking; Unix milliseconds.
+    private func remember(
+        _ role: WorkspaceRole?, of account: AccountID, in workspace: WorkspaceID, until end: Int64
+    ) {
+        let key = RoleKey(account: account, workspace: workspace)
+        roles.withLock { $0.remember(role, as: key, until: end) }
+    }
+
     /// The role that was last known, however long ago; nil if none is remembered. For the E-stop,
-    /// which must not wait for a database.
+    /// which must not wait for a database: every member is remembered from the start, or since
+    /// becoming one, up to the limit.
     package func rememberedRole(
         of account: AccountID, in workspace: WorkspaceID
     ) -> WorkspaceRole? {
@@ -280,12 +302,11 @@ package final class AccountsService: Sendable {
     ) async throws {
         let change = try await store.setRole(
             role, of: account, in: workspace, membersMax: Int64(Limits.membersMax))
-        roles.withLock {
-            $0.changeCount &+= 1
-            $0.roles[RoleKey(account: account, workspace: workspace)] = nil
-        }
+        roles.withLock { $0.changeCount &+= 1 }
         switch change {
-        case .done: rightsChanged(.member(account, of: workspace))
+        case .done:
+            remember(role, of: account, in: workspace, until: .min)
+            rightsChanged(.member(account, of: workspace))
         case .full: throw AccountsError.tooManyMembers
         case .lastOwner: throw AccountsError.lastOwner
         case .missing: throw AccountsError.notFound("member")

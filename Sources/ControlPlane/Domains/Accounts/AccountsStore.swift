@@ -214,13 +214,29 @@ struct AccountsStore: Sendable {
         }
     }
 
-    func role(of account: AccountID, in workspace: WorkspaceID) async throws -> WorkspaceRole? {
+    func role(
+        of account: AccountID, in workspace: WorkspaceID, deadline: Duration?
+    ) async throws -> WorkspaceRole? {
         try await pool.queryOne(
             """
             SELECT role FROM accounts.member
             WHERE workspace_id = \(workspace) AND account_id = \(account)
-            """, as: (String).self
+            """, as: (String).self, deadline: deadline
         ).flatMap(WorkspaceRole.init(rawValue:))
+    }
+
+    /// Who is a member of what, the newest first.
+    func newestMembers(
+        limit: Int
+    ) async throws -> [(account: AccountID, workspace: WorkspaceID, role: WorkspaceRole)] {
+        try await pool.query(
+            """
+            SELECT account_id, workspace_id, role FROM accounts.member
+            ORDER BY created_at DESC LIMIT \(Int64(limit))
+            """, as: (AccountID, WorkspaceID, String).self
+        ).compactMap { account, workspace, role in
+            WorkspaceRole(rawValue: role).map { (account, workspace, $0) }
+        }
     }
 
     func members(of workspace: WorkspaceID) async throws -> [Member] {

@@ -36,21 +36,27 @@ final class AgentInbox: @unchecked Sendable {
     private let manifests: ManifestKeeper
     private let log: Log
     private let changed: @Sendable (WorkspaceID) -> Void
+    private let appeared: @Sendable (AgentID) -> Void
     /// One for each known agent and leaf that has spoken.
     private var visits: [Slot: Visit] = [:]
     private var outcomes: [AgentID: TokenBucket] = [:]
     private var complaints = TokenBucket(
         capacity: Limits.complaintsBurst, perSecond: Limits.complaintsPerSecond)
 
+    /// - Parameters:
+    ///   - changed: called on the loop when the state of an agent of the workspace changed.
+    ///   - appeared: called on the loop when an agent was away and is there now.
     init(
         client: MQTTClient, dispatcher: CommandDispatcher, manifests: ManifestKeeper, log: Log,
-        changed: @escaping @Sendable (WorkspaceID) -> Void
+        changed: @escaping @Sendable (WorkspaceID) -> Void,
+        appeared: @escaping @Sendable (AgentID) -> Void
     ) {
         self.client = client
         self.dispatcher = dispatcher
         self.manifests = manifests
         self.log = log
         self.changed = changed
+        self.appeared = appeared
     }
 
     /// Subscribes to what agents say. Any thread; once.
@@ -118,9 +124,11 @@ final class AgentInbox: @unchecked Sendable {
         if let problem = state.problem { return complain(topic, problem) }
         // After the directory knows it: what waited is judged by how the agent is now.
         defer { if state.isOnline { dispatcher.hear(topic.agent) } }
-        guard dispatcher.directory.agents[topic.agent]?.state != state else { return }
+        let known = dispatcher.directory.agents[topic.agent]
+        guard known?.state != state else { return }
         dispatcher.updateDirectory { $0.update(topic.agent) { $0.state = state } }
         changed(topic.workspace)
+        if state.isOnline, known?.isOnline == false { appeared(topic.agent) }
     }
 
     private func takeManifest(_ payload: [UInt8], _ topic: Topic) {

@@ -5,7 +5,7 @@ internal import SharedModels
 internal import Synchronization
 
 /// Tells the broker what agents must not miss until it has it: the wanted stops, retained, and
-/// revocations. Each goes out at once; what the broker did not take is said again, and all of it
+/// revocations, after which nothing of the agent stays retained. Each goes out at once; what the broker did not take is said again, and all of it
 /// after every reconnect, as a broker that was killed may have forgotten.
 final class BrokerNotices: Worker {
     enum Limits {
@@ -50,11 +50,17 @@ final class BrokerNotices: Worker {
         }
     }
 
-    /// Tells the broker that an agent is revoked. On the loop.
+    /// Tells the broker that an agent is revoked, and clears what it has retained. On the loop.
     func publishRevocation(of id: AgentID) {
         guard let message = revocation(of: id) else { return }
         client.publish(message, isUrgent: true) { [weak self] result in
-            if case .failure = result { self?.owe(id, isRevocation: true) }
+            guard let self else { return }
+            if case .failure = result { return owe(id, isRevocation: true) }
+            for message in leftovers(of: id) {
+                client.publish(message) { [weak self] result in
+                    if case .failure = result { self?.owe(id, isRevocation: true) }
+                }
+            }
         }
     }
 
@@ -96,7 +102,11 @@ final class BrokerNotices: Worker {
         let message = await dispatcher.run { [weak self] _ in
             debt.isRevocation ? self?.revocation(of: debt.id) : self?.stopMessage(of: debt.id)
         }
-        if let message { try await client.publish(message) }
+        guard let message else { return }
+        try await client.publish(message)
+        guard debt.isRevocation else { return }
+        let leftovers = await dispatcher.run { [weak self] _ in self?.leftovers(of: debt.id) }
+        for message in leftovers ?? [] { try await client.publish(message) }
     }
 
     private func stopMessage(of id: AgentID) -> MQTTMessage? {
@@ -109,6 +119,16 @@ final class BrokerNotices: Worker {
         } catch {
             log.error("cannot write an E-stop", ["reason": .string("\(error)")])
             return nil
+        }
+    }
+
+    /// Empty retained messages take away what the broker retains of a revoked agent.
+    private func leftovers(of id: AgentID) -> [MQTTMessage] {
+        guard let agent = dispatcher.directory.agents[id], agent.isRevoked else { return [] }
+        return [Topic.Leaf.state, .manifest, .estop].map { leaf in
+            MQTTMessage(
+                topic: Topic(workspace: agent.workspace, agent: id, leaf: leaf).name, payload: [],
+                isRetained: true)
         }
     }
 

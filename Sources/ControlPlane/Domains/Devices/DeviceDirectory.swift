@@ -26,6 +26,9 @@ package struct Agent: Sendable, Hashable {
     package var telemetry: AgentTelemetry?
 
     package var isOnline: Bool { !isRevoked && state?.isOnline ?? false }
+
+    /// Whether it has said that it obeys the stop state that it was told last.
+    package var obeysStops: Bool { (state?.stopSequence ?? 0) >= stopSequence }
 }
 
 /// What an E-stop stops.
@@ -38,10 +41,12 @@ package enum StopTarget: Hashable, Sendable {
 /// An E-stop that is pressed, as people are told of it.
 package struct StopRecord: Hashable, Sendable {
     package let target: StopTarget
-    /// Who pressed it; nil if that is not written down (yet).
-    package let by: AccountID?
-    /// Since when, Unix milliseconds UTC; nil if that is not written down (yet).
-    package let sinceMilliseconds: Int64?
+    /// Who pressed it; nil if the database does not say.
+    package var by: AccountID?
+    /// Since when, Unix milliseconds UTC; nil if the database does not say.
+    package var sinceMilliseconds: Int64?
+    /// Whether it is written down, and so outlasts a restart of the control plane.
+    package var isKept = true
 }
 
 /// Every agent and device with its stops, in memory, so that a cue finds its boards without a
@@ -124,6 +129,16 @@ package struct DeviceDirectory: Sendable {
             let (next, isOver) = highest.addingReportingOverflow(1)
             self.agents[id]?.stopSequence = isOver ? highest : next
             return (id, isOver ? highest : next)
+        }
+    }
+
+    /// The numbers that the agents concerned were given last; none if the target is not of the
+    /// workspace.
+    package func stopSequences(
+        of target: StopTarget, in workspace: WorkspaceID
+    ) -> [(AgentID, Int64)] {
+        (agents(of: target, in: workspace) ?? []).compactMap { id in
+            agents[id].map { (id, $0.stopSequence) }
         }
     }
 

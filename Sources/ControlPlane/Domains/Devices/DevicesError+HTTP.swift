@@ -15,11 +15,6 @@ extension DevicesError: HTTPRepresentable {
             HTTPError(
                 .unauthorized, "wrong_signature",
                 "The request is not signed by the agent's key, or its clock is far off.")
-        case .stopNotKept:
-            HTTPError(
-                .serviceUnavailable, "stop_not_kept",
-                "The E-stop acts now, but could not be written down: it would not outlast a "
-                    + "restart of the control plane. Press it again soon.")
         case .tooMany(let what): .conflict("too_many", "There are too many \(what).")
         }
     }

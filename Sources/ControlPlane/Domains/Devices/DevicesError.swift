@@ -10,6 +10,4 @@ package enum DevicesError: Error, Equatable, Sendable {
     /// The request is not signed by the agent's key, or too old, or the agent is revoked.
     case wrongSignature
     case tooMany(String)
-    /// The E-stop acts, but could not be written down.
-    case stopNotKept
 }

@@ -94,6 +94,7 @@ struct AgentJSON: Encodable {
     let isOnline: Bool
     let isRevoked: Bool
     let isStopped: Bool
+    let isStopConfirmed: Bool
     let version: String
     let telemetry: AgentTelemetry?
     let createdAtMilliseconds: Int64
@@ -105,6 +106,7 @@ struct AgentJSON: Encodable {
         isOnline = agent.isOnline
         isRevoked = agent.isRevoked
         self.isStopped = isStopped
+        isStopConfirmed = agent.isOnline && agent.obeysStops
         version = agent.state?.version ?? ""
         telemetry = agent.isOnline ? agent.telemetry : nil
         createdAtMilliseconds = agent.createdAtMilliseconds
@@ -112,7 +114,8 @@ struct AgentJSON: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case id, name, platform, isOnline = "online", isRevoked = "revoked", isStopped = "stopped"
-        case version, telemetry, createdAtMilliseconds = "created_at_ms"
+        case isStopConfirmed = "stop_confirmed", version, telemetry
+        case createdAtMilliseconds = "created_at_ms"
     }
 
     static let schema = Schema.named(
@@ -121,6 +124,9 @@ struct AgentJSON: Encodable {
             .required("id", .uuid), .required("name", .text), .required("platform", .text),
             .required("online", .boolean), .required("revoked", .boolean),
             .required("stopped", .boolean, "its own E-stop or the workspace's"),
+            .required(
+                "stop_confirmed", .boolean,
+                "whether it is online and obeys the E-stop's last press or release"),
             .required("version", .text), .optional("telemetry", .freeObject(maxValues: 1000)),
             .required("created_at_ms", .unixMilliseconds),
         ]))
@@ -171,6 +177,7 @@ struct StopJSON: Encodable {
     let targetID: String
     let stoppedBy: AccountID?
     let createdAtMilliseconds: Int64?
+    let isKept: Bool
 
     init(_ record: StopRecord) {
         (scope, targetID) =
@@ -181,11 +188,12 @@ struct StopJSON: Encodable {
             }
         stoppedBy = record.by
         createdAtMilliseconds = record.sinceMilliseconds
+        isKept = record.isKept
     }
 
     private enum CodingKeys: String, CodingKey {
         case scope, targetID = "target_id", stoppedBy = "stopped_by"
-        case createdAtMilliseconds = "created_at_ms"
+        case createdAtMilliseconds = "created_at_ms", isKept = "kept"
     }
 
     static let schema = Schema.named(
@@ -193,9 +201,71 @@ struct StopJSON: Encodable {
         .object([
             .required("scope", .choice(["workspace", "agent", "device"])),
             .required("target_id", .uuid),
-            .optional("stopped_by", .uuid, "absent if not written down yet"),
-            .optional("created_at_ms", .unixMilliseconds, "absent if not written down yet"),
+            .optional("stopped_by", .uuid, "absent if the database does not say"),
+            .optional("created_at_ms", .unixMilliseconds, "absent if the database does not say"),
+            .required(
+                "kept", .boolean,
+                "whether it would outlast a restart; if not, it is being written down"),
         ]))
+}
+
+/// The answer to a press or a release: what is true a second later at most.
+struct StopReportJSON: Encodable {
+    struct Told: Encodable {
+        let agentID: AgentID
+        let name: String
+        let sequence: Int64
+
+        private enum CodingKeys: String, CodingKey { case agentID = "agent_id", name, sequence }
+    }
+
+    let isStopped: Bool
+    let isKept: Bool
+    let confirmed: [Told]
+    let unconfirmed: [Told]
+    let offline: [Told]
+
+    init(_ report: StopReport) {
+        func told(_ agents: [StopReport.Told]) -> [Told] {
+            agents.map { Told(agentID: $0.agent, name: $0.name, sequence: $0.sequence) }
+        }
+        isStopped = report.isStopped
+        isKept = report.isKept
+        confirmed = told(report.confirmed)
+        unconfirmed = told(report.unconfirmed)
+        offline = told(report.offline)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case isStopped = "stopped", isKept = "kept", confirmed, unconfirmed, offline
+    }
+
+    static let schema = Schema.named(
+        "StopReport",
+        .object([
+            .required("stopped", .boolean, "whether the target's E-stop is pressed now"),
+            .required(
+                "kept", .boolean,
+                "whether that would outlast a restart; if not, it is being written down"),
+            .required(
+                "confirmed", agents, "agents that obey; none of the boards meant is armed"),
+            .required(
+                "unconfirmed", agents,
+                "agents that are online and have not said so yet; they are told again each "
+                    + "second, and `stop_confirmed` of the agent says when it obeys"),
+            .required(
+                "offline", agents,
+                "agents that are away: no command reaches them, and they obey before anything "
+                    + "else when they are back. Where the agent has died its boards are safe "
+                    + "within 600 ms; where it is only cut off, what is on ends by its own "
+                    + "limits"),
+        ]))
+
+    private static let agents = Schema.array(
+        of: .object([
+            .required("agent_id", .uuid), .required("name", .text),
+            .required("sequence", .integer(0...Int64.max), "as the agent's state will say it"),
+        ]), 0...10_000)
 }
 
 package struct CommandJSON: Encodable {

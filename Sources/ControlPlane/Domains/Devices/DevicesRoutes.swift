@@ -250,12 +250,15 @@ struct DevicesRoutes {
             .map { method, summary in
                 Endpoint(
                     method, path, summary, tag: "stop", access: .permission("workspace.stop"),
-                    rate: .stop, answer: .nothing, errors: [.notFound]
+                    rate: .stop, answer: .item(StopReportJSON.schema),
+                    otherStatuses: [.accepted], errors: [.notFound, .serviceUnavailable]
                 ) { [service] call in
-                    try await service.setStop(
+                    let order = try await service.setStop(
                         try target(call), in: try call.id("workspace_id"),
                         isStopped: method == .put, by: try call.requireAccount())
-                    return .empty()
+                    let report = await service.report(on: order)
+                    return try .item(
+                        StopReportJSON(report), status: report.isComplete ? .ok : .accepted)
                 }
             }
     }

@@ -36,8 +36,11 @@ package final class DevicesService: Sendable {
     private let devices = Turn()
     /// Taken while stops change in database and directory.
     let stopTurn = Turn()
+    let stopKeeper: StopKeeper
+    /// Who waits for what agents say of a stop.
+    let stopWaits: StopWaits
     /// To be run by the process.
-    package var workers: [any Worker] { [notices, manifests] }
+    package var workers: [any Worker] { [notices, manifests, stopKeeper] }
 
     package init(
         pool: PostgresPool, signer: BrokerCredentialSigner, client: MQTTClient,
@@ -66,9 +69,20 @@ package final class DevicesService: Sendable {
                     of: device, to: agents, unixMilliseconds(), notices: notices,
                     dispatcher: dispatcher)
             })
+        let stopWaits = StopWaits(loop: dispatcher.loop)
+        self.stopWaits = stopWaits
+        stopKeeper = StopKeeper(
+            store: store, dispatcher: dispatcher, turn: stopTurn, log: self.log,
+            kept: { workspace in
+                dispatcher.loop.submit { stopWaits.tell() }
+                changed(workspace)
+            })
         inbox = AgentInbox(
             client: client, dispatcher: dispatcher, manifests: manifests, log: self.log,
-            changed: changed)
+            changed: { workspace in
+                stopWaits.tell()
+                changed(workspace)
+            }, appeared: { notices.publishStops(of: [$0]) })
     }
 
     /// A stopped device that came to another agent: both must know.
@@ -267,8 +281,10 @@ package final class DevicesService: Sendable {
         } catch {
             log.warning("cannot read since when stops hold", ["reason": .string("\(error)")])
         }
-        return await stops(of: workspace).map {
-            written[$0] ?? StopRecord(target: $0, by: nil, sinceMilliseconds: nil)
+        return await stops(of: workspace).map { target in
+            var record = written[target] ?? StopRecord(target: target)
+            record.isKept = stopKeeper.isKept(target)
+            return record
         }
     }
 

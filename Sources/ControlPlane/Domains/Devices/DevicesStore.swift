@@ -202,26 +202,28 @@ struct DevicesStore: Sendable {
 
     /// Writes a stop down, with the numbers of the messages that say so.
     func insertStop(
-        _ target: StopTarget, of workspace: WorkspaceID, by account: AccountID,
-        sequences: [(AgentID, Int64)]
+        _ target: StopTarget, of workspace: WorkspaceID, by account: AccountID?,
+        sequences: [(AgentID, Int64)], deadline: Duration
     ) async throws {
         let (scope, high, low) = Self.parts(of: target)
         let id = Identifier<StopTarget>(high: high, low: low)
-        try await pool.transaction { tx in
+        try await pool.transaction(deadline: deadline) { tx in
             try await tx.execute(
                 """
                 INSERT INTO devices.stop (target_id, scope, workspace_id, stopped_by)
-                VALUES (\(id), \(scope), \(workspace), \(account))
+                VALUES (\(id), \(scope), \(workspace), \(account as AccountID?))
                 ON CONFLICT (target_id) DO NOTHING
                 """)
             try await Self.keep(sequences, in: tx)
         }
     }
 
-    func deleteStop(_ target: StopTarget, sequences: [(AgentID, Int64)]) async throws {
+    func deleteStop(
+        _ target: StopTarget, sequences: [(AgentID, Int64)], deadline: Duration
+    ) async throws {
         let (_, high, low) = Self.parts(of: target)
         let id = Identifier<StopTarget>(high: high, low: low)
-        try await pool.transaction { tx in
+        try await pool.transaction(deadline: deadline) { tx in
             try await tx.execute("DELETE FROM devices.stop WHERE target_id = \(id)")
             try await Self.keep(sequences, in: tx)
         }

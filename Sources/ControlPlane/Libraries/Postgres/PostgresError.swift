@@ -54,6 +54,19 @@ package struct PostgresError: Error, Equatable, Sendable {
         state == .foreignKeyViolation && (constraint == nil || constraint == self.constraint)
     }
 
+    /// Whether the database is not there, does not answer, is full or has too much to do: nothing
+    /// is wrong with what was asked, and it may well be done later.
+    package var isAway: Bool {
+        switch kind {
+        case .unreachable, .connectionLost, .deadlineExceeded, .overloaded, .closed: true
+        case .server(let state):
+            // Resources, the operator's will, the system; and a server that only reads.
+            ["53", "57", "58"].contains(state.description.prefix(2))
+                || state.description == "25006"
+        case .cancelled, .decoding, .misuse: false
+        }
+    }
+
     /// Whether the same transaction may well succeed when it is run again from its start.
     package var isRetryable: Bool {
         state == .serializationFailure || state == .deadlockDetected || isStaleStatement

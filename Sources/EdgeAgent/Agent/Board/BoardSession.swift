@@ -47,18 +47,18 @@ package struct BoardSession: Sendable {
     package private(set) var inFlight: PendingCommand?
     private var queues: [UInt8: ChannelQueue] = [:]
     private var reboots: [Int64] = []
-    /// False while no broker is there: nothing new is sent.
-    private var isReleased: Bool
+    /// Why nothing new may be sent; nil if it may.
+    private var hold: Reason?
 
     /// - Parameters:
     ///   - manifest: of this or an earlier connection.
     ///   - isStopped: the latched E-stop.
-    ///   - isReleased: whether commands may go out.
-    package init(uid: BoardUID, manifest: BoardManifest, isStopped: Bool, isReleased: Bool) {
+    ///   - hold: why commands may not go out yet; nil if they may.
+    package init(uid: BoardUID, manifest: BoardManifest, isStopped: Bool, hold: Reason?) {
         self.uid = uid
         self.manifest = manifest
         self.isStopped = isStopped
-        self.isReleased = isReleased
+        self.hold = hold
     }
 
     /// What the link shall make of the board.
@@ -91,7 +91,7 @@ package struct BoardSession: Sendable {
         if isStopped { return .estopped }
         if isQuarantined { return .quarantined }
         if !isConnected { return .boardOffline }
-        if !isReleased { return .brokerOffline }
+        if let hold { return hold }
         if mode != .armed { return .notArmed }
         let queue = queues[channel.id] ?? ChannelQueue()
         if queue.count >= ChannelQueue.countMax { return .queueFull }
@@ -113,14 +113,14 @@ package struct BoardSession: Sendable {
     /// Takes out what is past its deadline.
     package mutating func expire(at now: Int64) -> [Ended] {
         let reason: Reason =
-            !isConnected ? .boardOffline : !isReleased ? .brokerOffline : .waited
+            !isConnected ? .boardOffline : hold ?? .waited
         return take { $0.takeExpired(at: now) }.map { Ended($0, .expired, reason) }
     }
 
     /// The command that may go now, if there is one.
     /// - Parameter canSend: whether the link takes a command, quiet or not.
     package func next(at now: Int64, canSend: (_ isQuiet: Bool) -> Bool) -> PendingCommand? {
-        guard isConnected, isReleased, !isStopped, !isQuarantined, inFlight == nil else {
+        guard isConnected, hold == nil, !isStopped, !isQuarantined, inFlight == nil else {
             return nil
         }
         let ready = queues.values.lazy.compactMap { $0.ready(at: now) }
@@ -214,7 +214,7 @@ package struct BoardSession: Sendable {
     }
 
     /// Whether commands may go out: the broker is there and the stop state is known.
-    package mutating func release(_ isReleased: Bool) { self.isReleased = isReleased }
+    package mutating func hold(because hold: Reason?) { self.hold = hold }
 
     /// The board was identified on a port.
     package mutating func connect(_ manifest: BoardManifest, _ state: LinkState) {

@@ -27,6 +27,7 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
     case late
     case boardOffline = "board_offline"
     case brokerOffline = "broker_offline"
+    case stopUnknown = "stop_unknown"
     case waited
     // Not known.
     case linkLost = "link_lost"
@@ -77,6 +78,7 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
         case .late: "The command arrived after its deadline."
         case .boardOffline: "The board did not answer before the deadline."
         case .brokerOffline: "The agent had no broker until the deadline had passed."
+        case .stopUnknown: "The agent had not been told whether it is stopped."
         case .waited: "The channel was not free before the deadline."
         case .linkLost: "The board fell silent after the command was sent; it may have been done."
         case .rebooted: "The board restarted after the command was sent; it may have been done."
@@ -105,6 +107,7 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
         case .late: "Check the network, and this computer's clock."
         case .boardOffline, .linkLost: "Check the board's cable and power."
         case .brokerOffline: "Check this computer's network and the server."
+        case .stopUnknown: "Check that the server runs and that its broker retains messages."
         case .rebooted: "Check the board's power supply."
         case .unknownAfterCrash: "Look at the stage before you send it again."
         case .takenBack, .superseded: "Nothing: this was asked for."

@@ -32,8 +32,6 @@ package final class AgentCore: @unchecked Sendable {
     }
 
     package enum Limits {
-        /// How long after a connection the latched stop is waited for, before commands go.
-        package static let stopGrace: Duration = .seconds(2)
         package static let scanPeriod: Duration = .seconds(1)
         package static let telemetryPeriod: Duration = .seconds(10)
         package static let prunePeriod: Duration = .seconds(5)
@@ -64,8 +62,8 @@ package final class AgentCore: @unchecked Sendable {
     var isConnected = false
     var brokerTrouble = "not connected yet"
     var rivals = RivalWatch()
+    /// Whether the wanted stop state has been told on this connection; nothing moves before.
     var isStopKnown = false
-    var stopTimer: LoopTimer?
     var cancelled: [CommandID] = []
     var order: UInt64 = 0
     var isStatePending = false
@@ -130,13 +128,8 @@ package final class AgentCore: @unchecked Sendable {
         self.isConnected = isConnected
         watchRivals()
         isStopKnown = false
-        stopTimer?.cancel()
         spooler.setOnline(isConnected)
         if isConnected {
-            // The retained stop comes at once if there is one; if none comes there is none.
-            stopTimer = loop.schedule(after: Limits.stopGrace) { [weak self] in
-                self?.learnStop()
-            }
             publishManifest()
             stateChanged()
         }
@@ -161,16 +154,20 @@ package final class AgentCore: @unchecked Sendable {
     /// Unix milliseconds by the server's clock, as far as known.
     var nowMilliseconds: Int64 { SystemTime.unixMilliseconds &+ clockAheadMilliseconds }
 
+    /// Why no command may go out now; nil if they may.
+    var hold: Reason? { !isConnected ? .brokerOffline : isStopKnown ? nil : .stopUnknown }
+
     func releaseBoards() {
-        let isReleased = isConnected && isStopKnown
         for uid in boards.keys {
-            boards[uid]?.release(isReleased)
+            boards[uid]?.hold(because: hold)
             advance(uid)
         }
     }
 
+    /// The stop state has come. The broker retains one for every agent that is paired, but may
+    /// send it behind all that waits for the agent, and the control plane says it to every agent
+    /// that appears; so nothing but its coming ends the waiting.
     func learnStop() {
-        stopTimer?.cancel()
         guard isConnected, !isStopKnown else { return }
         isStopKnown = true
         releaseBoards()
@@ -178,8 +175,7 @@ package final class AgentCore: @unchecked Sendable {
 
     func addBoard(_ uid: BoardUID, _ manifest: BoardManifest) {
         boards[uid] = BoardSession(
-            uid: uid, manifest: manifest, isStopped: stop.stops(uid),
-            isReleased: isConnected && isStopKnown)
+            uid: uid, manifest: manifest, isStopped: stop.stops(uid), hold: hold)
         alarms[uid] = Alarm(loop: loop) { [weak self] in self?.advance(uid) }
     }
 

@@ -126,8 +126,7 @@ package struct Application: Sendable {
 
     private func answer(to error: any Error, _ request: Request) -> Response {
         if error is CancellationError || Task.isCancelled { return .empty(.clientClosed) }
-        if let known = error as? any HTTPRepresentable {
-            let shown = known.httpError
+        if let shown = (error as? any HTTPRepresentable)?.httpError ?? hooks.explain(error) {
             var response = Envelope.response(for: shown, requestID: request.id)
             if shown.status == .unauthorized { response.add("WWW-Authenticate", "Bearer") }
             if shown.status.rawValue >= 500 { response.cause = "\(error)" }

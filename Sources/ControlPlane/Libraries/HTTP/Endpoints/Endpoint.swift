@@ -73,6 +73,8 @@ package struct Endpoint: Sendable {
     package let answer: Answer
     /// Of success.
     package let status: Status
+    /// Further statuses of success, with the same answer.
+    package let otherStatuses: [Status]
     /// Whether `Idempotency-Key` is honoured; for POST that creates.
     package let isIdempotent: Bool
     /// Codes of `HTTPError` that callers should know about, for the document.
@@ -83,8 +85,8 @@ package struct Endpoint: Sendable {
     package init(
         _ method: Method, _ path: PathPattern, _ summary: String, tag: String,
         access: Access, rate: RateClass, query: [Query] = [], body: Body = .none,
-        answer: Answer, status: Status? = nil, isIdempotent: Bool = false,
-        errors: [Status] = [], handle: @escaping Handle
+        answer: Answer, status: Status? = nil, otherStatuses: [Status] = [],
+        isIdempotent: Bool = false, errors: [Status] = [], handle: @escaping Handle
     ) {
         self.method = method
         self.path = path
@@ -96,6 +98,7 @@ package struct Endpoint: Sendable {
         self.body = body
         self.answer = answer
         self.status = status ?? Self.usualStatus(of: answer)
+        self.otherStatuses = otherStatuses
         self.isIdempotent = isIdempotent
         self.errors = errors
         self.handle = handle

@@ -19,6 +19,8 @@ package struct Hooks: Sendable {
     package var allowsOrigin: @Sendable (String?, Request) -> Bool
     /// Remembers answers by `Idempotency-Key`; nil: the header is refused.
     package var idempotency: (any IdempotencyStore)?
+    /// What the client is told of an error that is not `HTTPRepresentable`; nil: 500.
+    package var explain: @Sendable (any Error) -> HTTPError?
 
     /// - Parameter allowsOrigin: by default only pages of the host that was asked.
     package init(
@@ -29,7 +31,8 @@ package struct Hooks: Sendable {
         },
         limit: @escaping @Sendable (RateClass, String) async -> RateDecision = { _, _ in .go },
         allowsOrigin: @escaping @Sendable (String?, Request) -> Bool = Hooks.isSameOrigin,
-        idempotency: (any IdempotencyStore)? = nil
+        idempotency: (any IdempotencyStore)? = nil,
+        explain: @escaping @Sendable (any Error) -> HTTPError? = { _ in nil }
     ) {
         self.authenticate = authenticate
         self.confirm = confirm
@@ -37,6 +40,7 @@ package struct Hooks: Sendable {
         self.limit = limit
         self.allowsOrigin = allowsOrigin
         self.idempotency = idempotency
+        self.explain = explain
     }
 
     /// Whether the origin's host and port are those of the Host field.

@@ -150,7 +150,7 @@ package enum OpenAPI {
     private static func responses(
         _ endpoint: Endpoint, _ schemas: inout [String: JSONTree]
     ) -> JSONTree {
-        var success: [(String, JSONTree)] = [("description", .text(description(endpoint)))]
+        var success: [(String, JSONTree)] = []
         switch endpoint.answer {
         case .nothing: break
         case .item(let schema):
@@ -167,7 +167,12 @@ package enum OpenAPI {
         case .webSocket(let schema):
             success.append(("x-websocket-message", schema.openAPI(&schemas)))
         }
-        var members = [(String(endpoint.status.rawValue), JSONTree.object(success))]
+        var members = ([endpoint.status] + endpoint.otherStatuses).map { status in
+            (
+                String(status.rawValue),
+                JSONTree.object([("description", .text(description(endpoint, status)))] + success)
+            )
+        }
         for status in endpoint.errors.sorted(by: { $0.rawValue < $1.rawValue }) {
             members.append((String(status.rawValue), error(status.phrase)))
         }
@@ -175,8 +180,8 @@ package enum OpenAPI {
         return .object(members)
     }
 
-    private static func description(_ endpoint: Endpoint) -> String {
-        let phrase = endpoint.status.phrase
+    private static func description(_ endpoint: Endpoint, _ status: Status) -> String {
+        let phrase = status.phrase
         if endpoint.access == .open { return phrase }
         return switch endpoint.answer {
         case .events:

@@ -1,5 +1,6 @@
 // The E-stop. Pressing goes to the server by itself, whatever the stream does, and is repeated
-// until it has been heard; what is stopped stays on show until somebody releases it.
+// until it has been heard; what is stopped stays on show until somebody releases it, and whoever
+// has not confirmed it is named until they have.
 
 import { call } from "./api.js";
 import { Parts, arrange, h, setText } from "./dom.js";
@@ -12,6 +13,8 @@ const TRY_PAUSE_MS = 1_000;
 const TRIES_MAX = 600;
 // Two presses of Escape within this time stop the workspace; holding it counts as well.
 const DOUBLE_KEY_MS = 700;
+// While somebody has not confirmed, the stage is read this often, whatever the stream does.
+const UNCONFIRMED_MS = 1_000;
 
 export class Stops {
     /// Above everything on the page.
@@ -23,6 +26,7 @@ export class Stops {
     #button;
     #caption;
     #lines = new Parts();
+    #timer = null;
     #keys = (event) => this.#key(event);
 
     constructor(workspace) {
@@ -39,6 +43,7 @@ export class Stops {
     close() {
         document.removeEventListener("keydown", this.#keys, true);
         for (const press of this.#presses.values()) press.isOver = true;
+        clearTimeout(this.#timer);
     }
 
     /// Whether the target's own E-stop is pressed, levels above it aside.
@@ -62,9 +67,10 @@ export class Stops {
             press.tries += 1;
             this.update();
             try {
-                await call("PUT", this.#path(scope, id), undefined, { timeout: TRY_TIMEOUT_MS });
+                const { data } = await call(
+                    "PUT", this.#path(scope, id), undefined, { timeout: TRY_TIMEOUT_MS });
                 this.#presses.delete(id);
-                this.#heard(scope, id);
+                this.#heard(scope, id, data);
                 break;
             } catch (problem) {
                 press.problem = problem;
@@ -82,12 +88,19 @@ export class Stops {
     }
 
     // The answer is shown at once; the list that is read after it has the rest.
-    #heard(scope, id) {
+    #heard(scope, id, report) {
         const stops = this.#workspace.stops;
-        if (!this.isPressed(scope, id)) {
-            stops.items = [
-                ...(stops.items ?? []), { scope, target_id: id, created_at_ms: Date.now() },
-            ];
+        stops.items = (stops.items ?? []).filter((stop) => stop.target_id !== id);
+        if (report.stopped) {
+            stops.items.push({
+                scope, target_id: id, created_at_ms: Date.now(), kept: report.kept,
+            });
+        }
+        const unconfirmed = new Set(report.unconfirmed.map((agent) => agent.agent_id));
+        const confirmed = new Set(report.confirmed.map((agent) => agent.agent_id));
+        for (const agent of this.#workspace.agents.items ?? []) {
+            if (unconfirmed.has(agent.id)) agent.stop_confirmed = false;
+            if (confirmed.has(agent.id)) agent.stop_confirmed = true;
         }
         this.#workspace.reloadStage();
     }
@@ -102,11 +115,9 @@ export class Stops {
             ],
             yes: "Release the E-stop", isDanger: true,
         }, async () => {
-            await call("DELETE", this.#path(scope, id));
-            const stops = this.#workspace.stops;
-            stops.items = (stops.items ?? []).filter((stop) => stop.target_id !== id);
+            const { data } = await call("DELETE", this.#path(scope, id));
+            this.#heard(scope, id, data);
             this.update();
-            this.#workspace.reloadStage();
         });
     }
 
@@ -116,17 +127,32 @@ export class Stops {
         const presses = [...this.#presses.values()];
         const isStopped = this.isPressed("workspace", this.#workspace.id);
         const running = presses.some((press) => !press.isOver);
+        const isUnconfirmed = isStopped
+            && stops.some((stop) => this.#unconfirmed(stop).length > 0);
         const may = this.#workspace.may("operate");
         this.#button.disabled = !may;
         this.#button.classList.toggle("is-latched", isStopped);
-        this.#button.classList.toggle("is-pressing", running);
+        this.#button.classList.toggle("is-pressing", running || isUnconfirmed);
         this.#button.setAttribute("aria-label", isStopped
             ? "E-stop: the workspace is stopped" : "E-stop: stop everything in this workspace");
         const caption = !may ? "watchers may not"
-            : running ? "stopping …" : isStopped ? "everything is stopped" : "or press Esc twice";
+            : running ? "stopping …" : isUnconfirmed ? "sent, not confirmed yet"
+            : isStopped ? "everything is stopped" : "or press Esc twice";
         setText(this.#caption, caption);
         document.body.classList.toggle("is-stopped", stops.length > 0);
         this.#drawBanner(stops, presses);
+        this.#lookAgain(stops);
+    }
+
+    // Reads the stage again soon while a press or a release has not been confirmed by all.
+    #lookAgain(stops) {
+        const isOpen = this.#unreleased(stops).length > 0
+            || stops.some((stop) => stop.kept === false || this.#unconfirmed(stop).length > 0);
+        if (!isOpen || this.#timer !== null) return;
+        this.#timer = setTimeout(() => {
+            this.#timer = null;
+            this.#workspace.reloadStage();
+        }, UNCONFIRMED_MS);
     }
 
     // Lines stay while they are shown, so that their buttons can be pressed while texts change.
@@ -136,6 +162,8 @@ export class Stops {
             ...failing.map((press) => `press ${press.id}`),
             ...stops.map((stop) => `stop ${stop.target_id}`),
         ];
+        const unreleased = this.#unreleased(stops);
+        if (unreleased.length > 0) keys.push("unreleased");
         this.#lines.keep(keys);
         arrange(this.banner, [
             ...failing.map((press, index) => {
@@ -149,7 +177,23 @@ export class Stops {
                 line.update(stop);
                 return line.element;
             }),
+            ...(unreleased.length === 0 ? [] : [this.#drawUnreleased(unreleased)]),
         ]);
+    }
+
+    #drawUnreleased(agents) {
+        const line = this.#lines.of("unreleased", () => {
+            const text = h("strong", {});
+            return {
+                element: h("div", { class: "stop-line unreleased", role: "status" },
+                    h("div", {}, text,
+                        h("p", {}, "What it stopped stays stopped until it has heard the release."))),
+                update: (title) => setText(text, title),
+            };
+        });
+        line.update(`Release sent, not confirmed by ${
+            agents.map((agent) => `“${agent.name}”`).join(", ")} yet`);
+        return line.element;
     }
 
     #makePressLine({ scope, id }) {
@@ -187,20 +231,28 @@ export class Stops {
     #makeStopLine({ scope, target_id: id }) {
         const may = this.#workspace.may("operate");
         const [title, since, boards] = [h("strong", {}), h("span", {}), h("span", {})];
+        const advice = h("p", {});
         const element = h(
             "div", { class: "stop-line", role: "alert", "data-stop": scope },
-            h("div", {}, title, " ", since, " ", boards,
-                h("p", {}, may
-                    ? "Every output is at its safe value and every command is refused until you "
-                        + "release it."
-                    : "Every command is refused until an operator releases it.")),
+            h("div", {}, title, " ", since, " ", boards, advice),
             may && h("button", {
                 type: "button", class: "release", onclick: () => this.release(scope, id),
             }, "Release …"));
         return {
             element,
             update: (stop) => {
-                setText(title, `E-STOP: ${this.#name(scope, id)} is stopped`);
+                const unconfirmed = this.#unconfirmed(stop);
+                const isSure = unconfirmed.length === 0;
+                element.classList.toggle("unconfirmed", !isSure);
+                setText(title, isSure
+                    ? `E-STOP: ${this.#name(scope, id)} is stopped`
+                    : `E-STOP SENT, NOT CONFIRMED by ${unconfirmed.join(", ")} yet: ${
+                        this.#name(scope, id)}`);
+                setText(advice, !isSure
+                    ? "It is sent again every second. If anything moves, cut its power by hand."
+                    : may ? "Every output is at its safe value and every command is refused "
+                        + "until you release it."
+                    : "Every command is refused until an operator releases it.");
                 setText(since, stop.created_at_ms
                     ? `since ${time(stop.created_at_ms)}.` : "just now.");
                 setText(boards, this.#boards(stop));
@@ -208,23 +260,49 @@ export class Stops {
         };
     }
 
-    // Whether the boards themselves have said that they stopped.
-    #boards(stop) {
-        const devices = (this.#workspace.devices.items ?? []).filter((device) => ({
+    #devices(stop) {
+        return (this.#workspace.devices.items ?? []).filter((device) => ({
             workspace: true, agent: device.agent_id === stop.target_id,
             device: device.id === stop.target_id,
         })[stop.scope]);
-        const waiting = devices.filter((device) => ["safe", "armed"].includes(device.condition));
+    }
+
+    #concerns(stop, agent) {
+        return stop.scope === "workspace" || stop.target_id === agent.id
+            || this.#workspace.device(stop.target_id)?.agent_id === agent.id;
+    }
+
+    // The names of the agents and boards that are there and have not said that they stopped.
+    #unconfirmed(stop) {
+        const agents = (this.#workspace.agents.items ?? []).filter((agent) =>
+            agent.online && !agent.stop_confirmed && this.#concerns(stop, agent));
+        const silent = new Set(agents.map((agent) => agent.id));
+        const boards = this.#devices(stop).filter((device) =>
+            device.condition === "armed" && !silent.has(device.agent_id));
+        return [...agents, ...boards].map((one) => `“${one.name}”`);
+    }
+
+    // Agents that are there, that nothing stops, and that have not said that they know it.
+    #unreleased(stops) {
+        return (this.#workspace.agents.items ?? []).filter((agent) =>
+            agent.online && !agent.stop_confirmed
+            && !stops.some((stop) => this.#concerns(stop, agent)));
+    }
+
+    // What the boards themselves have said.
+    #boards(stop) {
+        const devices = this.#devices(stop);
         const away = devices.filter((device) => device.condition === "offline");
         const confirmed = devices.filter((device) => device.condition === "estopped");
         const parts = [];
-        if (waiting.length > 0) {
-            parts.push(`Not confirmed yet by ${waiting.map((device) => device.name).join(", ")}.`);
-        }
         if (confirmed.length > 0) parts.push(`Confirmed by ${plural(confirmed.length, "board")}.`);
         if (away.length > 0) {
-            parts.push(`${plural(away.length, "board")} offline; a board without its agent makes `
-                + "itself safe.");
+            parts.push(`${plural(away.length, "board")} offline: no command gets there, and the stop `
+                + "is obeyed first on return. A board whose agent has died makes itself safe; where "
+                + "the agent is only cut off, what is on ends by its own limits.");
+        }
+        if (stop.kept === false) {
+            parts.push("Not written down yet: it would not outlast a restart of the server.");
         }
         return parts.join(" ");
     }
