@@ -52,6 +52,8 @@ enum StartProblem: Error, CustomStringConvertible {
     case notReady(part: String, reason: String)
     case badURL(key: String, value: String)
     case alreadyRunning(folder: String)
+    /// - Parameter setting: the one to change.
+    case cannotListen(SocketAddress, setting: String, reason: LinuxError)
 
     var description: String {
         switch self {
@@ -59,6 +61,9 @@ enum StartProblem: Error, CustomStringConvertible {
         case .notReady(let part, let reason): "\(part) is not ready: \(reason)"
         case .badURL(let key, let value): "\(key): \(value) will not do"
         case .alreadyRunning(let folder): "another control plane runs in \(folder)"
+        case .cannotListen(let address, let setting, let reason) where reason.code == EADDRINUSE:
+            "\(address) is in use by another program: end it, or change \(setting)"
+        case .cannotListen(_, let setting, let reason): "cannot \(reason): change \(setting)"
         }
     }
 }
