@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
 from smoke import board_events, commands_of, rising_edges  # noqa: E402
-from stage import API, PROGRAMS, Failure, Stage, WebSocket, free_port  # noqa: E402
+from stage import API, BUILD, PROGRAMS, Failure, Stage, WebSocket, free_port  # noqa: E402
 
 CASES = []
 
@@ -86,6 +87,44 @@ class Show(Stage):
 
     def forget(self, name):
         self.processes = [entry for entry in self.processes if entry[0] != name]
+
+    def like(self, count):
+        """So many likes, in deeds of at most 15."""
+        for start in range(0, count, 15):
+            self.api.post(
+                f"/api/v1/livestreams/{self.live}/likes", {"count": min(15, count - start)}
+            )
+
+    def sql(self, query):
+        """What the embedded database answers, as text."""
+        done = subprocess.run(
+            [
+                "psql", "-h", str(self.folder / "data" / "run"), "-U", "cuelight", "-d", "cuelight",
+                "-tAc", query,
+            ],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        check(done.returncode == 0, done.stderr)
+        return done.stdout.strip()
+
+    def restart_control_plane(self, number):
+        """Ends it by a signal, and starts another that holds the livestream."""
+        control = self.process("cuelight")
+        control.send_signal(number)
+        check(control.wait(timeout=60) in (0, -number), f"it ended with {control.returncode}")
+        self.forget("cuelight")
+        self.start_control_plane()
+        self.processes.insert(0, self.processes.pop())
+        self.sign_in("sys@example.org", "sys", "a long pass phrase")
+
+        def held():
+            try:
+                self.api.post(f"/api/v1/livestreams/{self.live}/shares")
+                return True
+            except Failure:
+                return False  # The lease of a killed process must run out first.
+
+        self.wait("the livestream", held)
 
     def restart_agent(self):
         self.forget("agent")
@@ -510,6 +549,7 @@ def a_replay_plays_to_its_end_and_stops_when_asked(show):
     whole = subprocess.run([*command, "--speed", "100"], capture_output=True, text=True, timeout=60)
     check(whole.returncode == 0, whole.stderr)
     check(" frames, " in whole.stdout and not whole.stdout.startswith("0 "), whole.stdout)
+    check("0 refused, 0 messages left out, 0 implausible" in whole.stdout, whole.stdout)
     show.wait_for(5)
     for number in (signal.SIGINT, signal.SIGTERM):
         playing = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -733,6 +773,141 @@ def an_estop_reaches_every_board_of_every_agent_and_only_those_it_is_of(show):
         show.command(device, "lamp", {"type": "set", "on": True})
     show.wait_for(3, "rejected")
     check(moved == [risings(show, d, board) for d, board in stage], "a stopped board moved")
+
+
+@case
+def likes_and_milestones_go_on_after_the_control_planes_restart(show):
+    show.api.post(
+        f"/api/v1/workspaces/{show.space}/rules",
+        {
+            "name": "ten",
+            "trigger": {"type": "like_milestone", "every": 10},
+            "actions": [
+                {
+                    "device_id": show.board["id"],
+                    "channel": "lamp",
+                    "operation": {"type": "pulse", "duration_ms": 5},
+                }
+            ],
+        },
+    )
+    gift = show.api.get("/api/v1/gifts")[0]
+    show.api.post(f"/api/v1/livestreams/{show.live}/gifts", {"gift_id": gift["id"], "count": 3})
+    show.like(1)  # Where counting begins.
+    show.like(24)
+    show.wait_for(3)  # The cue of `begin`, 10 and 20.
+    stands = {"likes": 25, "coins": 3 * gift["coins"]}
+
+    def shown():
+        live = show.api.get(f"/api/v1/livestreams/{show.live}")
+        return {name: live[name] for name in stands}
+
+    show.restart_control_plane(signal.SIGTERM)
+    check(shown() == stands, f"after a stop: {shown()}, before: {stands}")
+    show.device(show.space)
+    show.like(4)  # 29: nothing new.
+    show.like(1)  # 30
+    show.wait_for(4)
+    stands["likes"] = 30
+
+    # What a killed process had written by then is read from its database.
+    show.wait("the totals to be written", lambda: show.sql(
+        f"SELECT likes_own FROM live.livestream WHERE id = '{show.live}'") == "30")  # fmt: skip
+    show.restart_control_plane(signal.SIGKILL)
+    check(shown() == stands, f"after a kill: {shown()}, before: {stands}")
+    show.device(show.space)
+    show.like(30)  # 40 lies within the margin of a kill and does not come; 50 and 60 do.
+    show.wait_for(6)
+    check(show.pulses() == 6, f"{show.pulses()} pulses")
+
+
+@case
+def a_control_plane_whose_address_is_taken_says_so_and_ends(show):
+    for flag, other, setting in (
+        ("--listen", "--mqtt-listen", "http.listen"),
+        ("--mqtt-listen", "--listen", "mqtt.listen"),
+    ):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            second = subprocess.run(
+                [
+                    PROGRAMS / "cuelight", "up", "--data", show.folder / "other",
+                    flag, address, other, f"127.0.0.1:{free_port()}",
+                    "--broker-plugin", BUILD / "broker" / "cuelight_auth.so",
+                ],
+                capture_output=True, text=True, timeout=30,
+            )  # fmt: skip
+        check(second.returncode == 1, f"it ended with {second.returncode}")
+        told = second.stderr.strip().splitlines()
+        check(len(told) == 1, second.stderr)
+        check(f"{address} is in use" in told[0] and setting in told[0], told[0])
+
+
+@case
+def a_broker_whose_port_another_program_took_says_so_at_each_try_and_comes_back(show):
+    broker = show.children("mosquitto")[0]
+    os.kill(broker, signal.SIGSTOP)  # So that it is not started again before the port is taken.
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(broker, signal.SIGKILL)
+
+        def bound():
+            try:
+                taken.bind(("127.0.0.1", show.mqtt_port))
+                taken.listen()
+                return True
+            except OSError:
+                return False
+
+        show.wait("the broker's port", bound)
+        told = f"127.0.0.1:{show.mqtt_port} is in use"
+        show.wait("two tries", lambda: show.log("cuelight", 100_000).count(told) >= 2)
+    show.wait("the broker", lambda: show.children("mosquitto") not in ([], [broker]))
+
+    def works():
+        show.cue()
+        return any(c["status"] == "executed" for c in show.ended()[1:])
+
+    show.wait("a cue through the new broker", works)
+
+
+@case
+def a_control_plane_that_is_stopped_while_it_starts_ends_cleanly(show):
+    """At each line that a first start writes, and once with Ctrl-C; then one start goes through."""
+    folder = show.folder / "fresh"
+    command = [
+        PROGRAMS / "cuelight", "up", "--data", folder, "--listen", f"127.0.0.1:{free_port()}",
+        "--mqtt-listen", f"127.0.0.1:{free_port()}",
+        "--broker-plugin", BUILD / "broker" / "cuelight_auth.so",
+    ]  # fmt: skip
+    moments = [
+        (None, signal.SIGTERM),
+        ("making a PostgreSQL cluster", signal.SIGINT),
+        ("making a PostgreSQL cluster", signal.SIGTERM),
+        ('"started"', signal.SIGTERM),
+        ("0001_platform_create", signal.SIGTERM),
+        ("0200_devices_create", signal.SIGINT),
+        ('"listening"', signal.SIGTERM),
+    ]
+    for line, number in moments:
+        starting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        told = ""
+        if line:
+            for told in starting.stderr:
+                if line in told:
+                    break
+            check(line in told, f"{line} never came; the last was {told}")
+        else:
+            show.wait("it to listen to signals", lambda: blocks_signals(starting.pid))
+        starting.send_signal(number)
+        rest = starting.stderr.read()
+        check(starting.wait(timeout=60) == 0, f"{line}: it ended with {starting.returncode}\n{rest}")
+        ugly = [text for text in rest.splitlines() if '"level":"error"' in text or text.startswith("cuelight:")]
+        check(not ugly, f"{line}: {ugly}")
+        left = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True).stdout.split()
+        check(not left, f"{line}: still running: {left}")
 
 
 def run(function):

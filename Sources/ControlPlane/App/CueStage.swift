@@ -115,12 +115,23 @@ final class CueStage: @unchecked Sendable {
         if isDispatching { loop.submit { [self] in dispatchSome() } }
     }
 
+    /// Takes a livestream that this process holds from now on.
+    func open(_ livestream: Livestream) {
+        loop.preconditionOnLoop()
+        makeEngine(of: livestream.id, in: livestream.workspace)
+        let passed = livestream.totals.likesPassed
+        if passed > 0 { engines[livestream.id]?.resume(likes: passed) }
+    }
+
+    private func makeEngine(of livestream: LivestreamID, in workspace: WorkspaceID) {
+        guard engines[livestream] == nil else { return }
+        let rules = ruleSets[workspace] ?? RuleSet(workspace: workspace, rules: [])
+        engines[livestream] = RuleEngine(rules, seed: makeSeed())
+        workspaces[livestream] = workspace
+    }
+
     private func decide(on event: LiveEvent, in workspace: WorkspaceID) {
-        if engines[event.livestream] == nil {
-            let rules = ruleSets[workspace] ?? RuleSet(workspace: workspace, rules: [])
-            engines[event.livestream] = RuleEngine(rules, seed: makeSeed())
-            workspaces[event.livestream] = workspace
-        }
+        makeEngine(of: event.livestream, in: workspace)
         engines[event.livestream]?.decide(
             on: event, at: SystemTime.monotonicNanoseconds, makeID: makeCueID, into: &cues)
         if case .control(let action) = event.happening, action == .ended || action == .suspended {

@@ -35,9 +35,12 @@ final class EventPlayer: @unchecked Sendable {
         }
     }
 
-    /// Reads the rules of a workspace before its first event needs them. Any thread; never waits.
-    func prepare(_ workspace: WorkspaceID) {
+    /// Reads the rules of a livestream's workspace before its first event needs them, and goes on
+    /// with its likes. Any thread; never waits.
+    func prepare(_ livestream: Livestream) {
+        let workspace = livestream.workspace
         stage.loop.submit { [self] in
+            stage.open(livestream)
             guard !stage.hasRules(of: workspace), waiting[workspace] == nil else { return }
             waiting[workspace] = []
             Task { await fetchRules(of: workspace) }

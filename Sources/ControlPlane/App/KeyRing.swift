@@ -52,6 +52,8 @@ enum StartProblem: Error, CustomStringConvertible {
     case notReady(part: String, reason: String)
     case badURL(key: String, value: String)
     case alreadyRunning(folder: String)
+    /// - Parameter setting: the one to change.
+    case cannotListen(SocketAddress, setting: String, reason: LinuxError)
 
     var description: String {
         switch self {
@@ -61,6 +63,9 @@ enum StartProblem: Error, CustomStringConvertible {
         case .alreadyRunning(let folder):
             "another control plane runs in \(folder); stop it first, or choose another folder with "
                 + "--data"
+        case .cannotListen(let address, let setting, let reason) where reason.code == EADDRINUSE:
+            "\(address) is in use by another program: end it, or change \(setting)"
+        case .cannotListen(_, let setting, let reason): "cannot \(reason): change \(setting)"
         }
     }
 }

@@ -62,7 +62,8 @@ struct ReplayCommand {
         let url = "\(server)/api/v1/workspaces/\(workspace)/livestreams/\(livestream)/frames"
         var reader = try CaptureReader(path: file)
         var schedule: ReplaySchedule?
-        var (frames, events, refused) = (0, 0, 0)
+        var (frames, refused) = (0, 0)
+        var sum = Intake()
         while let frame = try reader.next() {
             let plan =
                 schedule
@@ -72,14 +73,37 @@ struct ReplayCommand {
             schedule = plan
             let wait = plan.wait(for: frame, nowNanoseconds: SystemTime.monotonicNanoseconds)
             if wait > .zero { try await Task.sleep(for: wait) }
-            do { events += try await send(frame, to: url, client) } catch Problem.refused(let why) {
+            do { sum.add(try await send(frame, to: url, client)) } catch Problem.refused(let why) {
                 // A damaged frame of a recording must not end the show.
                 refused += 1
                 if refused == 1 { complain("a frame was refused: \(why)") }
             }
             frames += 1
         }
-        print("\(frames) frames, \(events) events, \(refused) refused")
+        print(
+            """
+            \(frames) frames, \(sum.events) events, \(refused) refused, \
+            \(sum.messagesLeftOut) messages left out, \(sum.implausible) implausible
+            """)
+    }
+
+    /// What the control plane answers to a frame.
+    private struct Intake: Decodable {
+        var events = 0
+        /// Messages beyond what one frame may hold.
+        var messagesLeftOut = 0
+        /// Gifts and totals of likes whose numbers cannot be true.
+        var implausible = 0
+
+        mutating func add(_ other: Intake) {
+            events += other.events
+            messagesLeftOut += other.messagesLeftOut
+            implausible += other.implausible
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case events, messagesLeftOut = "messages_left_out", implausible
+        }
     }
 
     private var authorization: [(name: String, value: String)] {
@@ -103,21 +127,18 @@ struct ReplayCommand {
         return try JSONDecoder().decode(Answer.self, from: Data(answer.body)).data.workspaceID
     }
 
-    /// Sends one frame; answers how many events it made.
+    /// Sends one frame.
     private func send(
         _ frame: CapturedFrame, to url: String, _ client: HTTPClient
-    ) async throws -> Int {
-        struct Answer: Decodable {
-            struct Intake: Decodable { let events: Int }
-            let data: Intake
-        }
+    ) async throws -> Intake {
+        struct Answer: Decodable { let data: Intake }
         let answer = try await client.send(
             "POST", url,
             headers: authorization + [("Content-Type", "application/octet-stream")],
             body: frame.bytes)
         switch answer.status {
         case 200, 201:
-            return try JSONDecoder().decode(Answer.self, from: Data(answer.body)).data.events
+            return try JSONDecoder().decode(Answer.self, from: Data(answer.body)).data
         case 400, 422: throw Problem.refused(answer.text)
         default: throw Problem.badAnswer(status: answer.status, body: answer.text)
         }

@@ -12,7 +12,8 @@ internal import SharedModels
 struct ServerWorker: Worker {
     static let startDeadline = Duration.seconds(60)
 
-    let name = "control plane"
+    static let name = "control plane"
+    var name: String { Self.name }
     let settings: Settings
     let keys: KeyRing
     let postgres: EmbeddedPostgres?
@@ -21,7 +22,18 @@ struct ServerWorker: Worker {
     let onlyMigrates: Bool
     let log: Log
 
+    /// Throws `CancellationError`, whatever failed, if it was cancelled before it served.
     func run() async throws {
+        let (pool, group): (PostgresPool, WorkerGroup?)
+        do { (pool, group) = try await start() } catch {
+            throw Task.isCancelled ? CancellationError() : error
+        }
+        try await group?.run()
+        await pool.close()
+    }
+
+    /// Everything up to the first request; no group if only the database was to be migrated.
+    private func start() async throws -> (PostgresPool, WorkerGroup?) {
         let databaseLoop = try EventLoop.start(name: "database")
         let url = settings.databaseURL ?? postgres?.url ?? ""
         if let postgres { try await makeDatabase(postgres, databaseLoop) }
@@ -29,16 +41,15 @@ struct ServerWorker: Worker {
             try PostgresConfiguration(url: url), loop: databaseLoop, log: log.of("postgres"))
         try await waitUntilReady(pool)
         if isMigrating {
-            for name in try await Migrator(pool, Schema.migrations).migrate() {
+            _ = try await Migrator(pool, Schema.migrations).migrate { [log] name in
                 log.info("migrated", ["migration": .string(name)])
             }
         }
-        if onlyMigrates { return await pool.close() }
-        try await serve(pool)
-        await pool.close()
+        return (pool, onlyMigrates ? nil : try await serve(pool))
     }
 
-    private func serve(_ pool: PostgresPool) async throws {
+    /// Listens; who is let in is served once the group runs.
+    private func serve(_ pool: PostgresPool) async throws -> WorkerGroup {
         let metrics = Metrics()
         let client = try MQTTClient(
             try brokerConfiguration(), loop: try EventLoop.start(name: "stage"), log: log)
@@ -59,12 +70,17 @@ struct ServerWorker: Worker {
         let server = HTTPServer(configuration, log: log.of("http")) {
             await application.respond(to: $0)
         }
-        for address in try await server.listen() {
+        for address in try await listen(server) {
             log.info("listening", ["address": .string("\(address)")])
         }
-        try await WorkerGroup(
-            [client] + plane.workers + [server], deadline: .seconds(20), log: log
-        ).run()
+        return WorkerGroup(
+            [client] + plane.workers + [server], deadline: .seconds(20), log: log)
+    }
+
+    private func listen(_ server: HTTPServer) async throws -> [SocketAddress] {
+        do { return try await server.listen() } catch let error as LinuxError {
+            throw ListenCheck.http(settings).problem(error)
+        }
     }
 
     /// CREATE DATABASE where there is none yet.

@@ -54,6 +54,27 @@ struct StartCommand {
             throw StartProblem.alreadyRunning(folder: settings.folder)
         }
         defer { lock.release() }
+        let wasStopped: Bool
+        do {
+            wasStopped = try await signals.run(on: loop) {
+                do {
+                    try await work(on: loop)
+                } catch is CancellationError {
+                    log.info("stopped while starting")
+                }
+                return Task.isCancelled
+            }
+        } catch WorkerGroup.Problem.endedEarly(let worker) where worker == ServerWorker.name {
+            // `migrate` ends when it is done.
+            return 0
+        }
+        // Who asked for a migration must not take an unfinished one for done.
+        return wasStopped && word == "migrate" ? 130 : 0
+    }
+
+    /// Starts everything, and stops it when the task is cancelled.
+    private func work(on loop: EventLoop) async throws {
+        if word != "migrate" { try await checkAddresses() }
         var services: [SupervisedService] = []
         let postgres =
             settings.databaseURL == nil
@@ -67,13 +88,13 @@ struct StartCommand {
             settings: settings, keys: keys, postgres: postgres, brokerSocket: broker?.socketPath,
             isMigrating: word != "serve", onlyMigrates: word == "migrate", log: log)
         let workers: [any Worker] = services + [server]
-        let group = WorkerGroup(workers, deadline: .seconds(40), log: log)
-        do {
-            try await signals.run(on: loop) { try await group.run() }
-        } catch WorkerGroup.Problem.endedEarly(let worker) where worker == server.name {
-            // `migrate` ends when it is done.
-        }
-        return 0
+        try await WorkerGroup(workers, deadline: .seconds(40), log: log).run()
+    }
+
+    private func checkAddresses() async throws {
+        var checks = [ListenCheck.http(settings)]
+        if settings.brokerURL == nil { checks.append(.broker(settings)) }
+        try await ListenCheck.check(checks)
     }
 
     private func embeddedBroker(_ keys: KeyRing, _ loop: EventLoop) throws -> EmbeddedMosquitto? {
@@ -83,7 +104,7 @@ struct StartCommand {
                 .init(certificate: certificate, privateKey: key)
             } else { nil }
         return try EmbeddedMosquitto.prepare(
-            folder: settings.folder, listen: settings.brokerListen, tls: tls,
+            folder: settings.folder, listen: .broker(settings), tls: tls,
             plugin: settings.brokerPlugin, publicKey: keys.broker.publicKey, loop: loop, log: log)
     }
 }

@@ -51,10 +51,10 @@ package final class Signals: Sendable {
 
     /// Runs `body` until it ends. The first SIGTERM or SIGINT cancels it; a second ends the
     /// process at once, with the exit code shells expect. SIGHUP calls `onHangUp`.
-    package func run(
+    package func run<Answer: Sendable>(
         on loop: EventLoop, onHangUp: @escaping @Sendable () -> Void = {},
-        _ body: @escaping @Sendable () async throws -> Void
-    ) async throws {
+        _ body: @escaping @Sendable () async throws -> Answer
+    ) async throws -> Answer {
         let work = Task { try await body() }
         let listener = Task {
             var isStopping = false
@@ -69,7 +69,7 @@ package final class Signals: Sendable {
             }
         }
         defer { listener.cancel() }
-        try await withTaskCancellationHandler {
+        return try await withTaskCancellationHandler {
             try await work.value
         } onCancel: {
             work.cancel()

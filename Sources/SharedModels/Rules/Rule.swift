@@ -2,7 +2,7 @@
 package struct Rule: Hashable, Sendable, Codable {
     package var id: RuleID
     package var workspace: WorkspaceID
-    /// 1 to 80 characters.
+    /// As `SingleLineName.make` answers it, at most `Rule.nameLengthMax` characters.
     package var name: String
     package var isEnabled: Bool
     /// Higher goes first when one event makes several cues; −1,000 to 1,000.
@@ -14,6 +14,7 @@ package struct Rule: Hashable, Sendable, Codable {
     package var actions: [Action]
     package var guards: Guards
 
+    package static let nameLengthMax = 80
     package static let conditionsMax = 16
     package static let actionsMax = 16
 

@@ -136,6 +136,27 @@ struct AccountsTests {
     }
 
     @Test(
+        "a name that cannot be seen, or that turns text around, is refused and told why",
+        arguments: [" ", "\u{3000}", "a\u{202E}b", "a\u{200B}b", "a\u{2066}b", "a\nb"])
+    func badNames(name: String) async throws {
+        let desk = try await Desk()
+        await #expect(throws: AccountsError.self) {
+            _ = try await desk.service.register(
+                email: "ana@example.org", handle: "ana", displayName: name,
+                password: "correct horse")
+        }
+        let ana = try await desk.ana()
+        await #expect(throws: AccountsError.self) {
+            _ = try await desk.service.makeWorkspace(name: name, owner: ana.id)
+        }
+        do {
+            _ = try await desk.service.makeWorkspace(name: "a\u{202E}b", owner: ana.id)
+        } catch AccountsError.invalid(let fields) {
+            #expect(fields == [.init("name", "must not change the direction of text (U+202E)")])
+        }
+    }
+
+    @Test(
         "what cannot be an e-mail address is refused",
         arguments: [
             "", "a", "@b.c", "a@", "a@b", "a@.b", "a@b.", "a b@c.d", "a@b@c.d", "a\u{0}@b.c",

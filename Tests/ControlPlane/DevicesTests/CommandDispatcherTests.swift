@@ -13,6 +13,7 @@ private final class Record: Sendable {
         var published: [(topic: Topic, payload: [UInt8], done: @Sendable (Bool) -> Void)] = []
         var ended: [EndedCommand] = []
         var unixMilliseconds: Int64 = 1_000_000
+        var monotonicNanoseconds: Int64 = 5
     }
     let contents = Mutex(Contents())
     var ended: [EndedCommand] { contents.withLock { $0.ended } }
@@ -47,7 +48,8 @@ private final class Desk: Sendable {
                     record.contents.withLock { $0.published.append((topic, payload, done)) }
                 }, sent: { _ in },
                 ended: { ended in record.contents.withLock { $0.ended.append(ended) } },
-                makeCommandID: { ids.next() }, monotonicNanoseconds: { 5 },
+                makeCommandID: { ids.next() },
+                monotonicNanoseconds: { record.contents.withLock { $0.monotonicNanoseconds } },
                 unixMilliseconds: { record.contents.withLock { $0.unixMilliseconds } }))
         await run { dispatcher in
             dispatcher.updateDirectory { directory in
@@ -167,12 +169,25 @@ struct CommandDispatcherTests {
     func noAnswer() async throws {
         let desk = try await Desk()
         _ = await desk.send()
-        desk.record.contents.withLock { $0.unixMilliseconds = 1_014_999 }
+        desk.record.contents.withLock { $0.monotonicNanoseconds = 14_999_000_000 }
         await desk.run { $0.tick() }
         #expect(desk.record.ended.isEmpty)
-        desk.record.contents.withLock { $0.unixMilliseconds = 1_015_001 }
+        desk.record.contents.withLock { $0.monotonicNanoseconds = 15_001_000_000 }
         await desk.run { $0.tick() }
         #expect(desk.record.ended.map(\.outcome.reason) == ["no_answer"])
+    }
+
+    @Test("whoever sets the wall clock ends no command", arguments: [3_600_000, -3_600_000])
+    func clockIsSet(by milliseconds: Int64) async throws {
+        let desk = try await Desk()
+        _ = await desk.send()
+        await desk.run { $0.loseBroker() }
+        _ = await desk.send()
+        desk.record.contents.withLock { $0.unixMilliseconds += milliseconds }
+        await desk.run { $0.tick() }
+        #expect(desk.record.ended.isEmpty)
+        await desk.run { $0.hear(agentID) }
+        #expect(desk.record.published.count == 2)
     }
 
     @Test("after a lost connection commands wait until their agent is heard, then go in order")
@@ -197,7 +212,7 @@ struct CommandDispatcherTests {
         let desk = try await Desk()
         await desk.run { $0.loseBroker() }
         _ = await desk.send()
-        desk.record.contents.withLock { $0.unixMilliseconds += 10_001 }
+        desk.record.contents.withLock { $0.monotonicNanoseconds += 10_001_000_000 }
         await desk.run { $0.tick() }
         _ = await desk.send()
         await desk.run { $0.updateDirectory { $0.setStop(.agent(agentID), isStopped: true) } }

@@ -24,7 +24,7 @@ struct CommandLogTests {
         return EndedCommand(
             record: CommandRecord(
                 command: command, workspace: workspace, device: DeviceID(high: 3, low: 3),
-                agent: AgentID(high: 2, low: 2)),
+                agent: AgentID(high: 2, low: 2), deadlineNanoseconds: .max),
             outcome: Outcome(
                 command: id, status: .executed, endedAtMilliseconds: 1_800_000_000_010,
                 trace: trace))

@@ -141,6 +141,27 @@ struct PairingTests {
         await site.stop()
     }
 
+    @Test(
+        "names that cannot be seen, or that turn text around, are refused",
+        arguments: [" ", "a\u{202E}b", "a\u{200B}b", "a\nb"])
+    func badNames(name: String) async throws {
+        let site = try await Site.start()
+        await #expect(throws: DevicesError.self) {
+            _ = try await site.service.makeToken(
+                name: name, in: Site.home, lifetime: nil, by: Site.owner)
+        }
+        let token = try await site.token()
+        await #expect(throws: DevicesError.self) {
+            _ = try await site.service.pair(
+                token: token, publicKey: key(), name: name, platform: "linux")
+        }
+        await #expect(throws: DevicesError.self) {
+            try await site.service.renameDevice(
+                DeviceID(high: 1, low: 1), of: Site.home, to: name)
+        }
+        await site.stop()
+    }
+
     @Test("a workspace has at most so many unused tokens, of a bounded life")
     func limits() async throws {
         let site = try await Site.start()

@@ -188,10 +188,16 @@ struct GiftStreaksTests {
             gift: Gift(id: 1, name: "", coins: LiveLimits.giftCoins),
             repeatCount: LiveLimits.streakTotal, addedCoins: LiveLimits.counter, isEnd: false,
             groupID: .min, isCombo: true)
-        #expect((feed.add(frame).increment?.coins ?? 0) <= LiveLimits.counter)
+        #expect(feed.add(frame) == GiftStreaks.Outcome(isRefused: true))
         var end = frame
         (end.isEnd, end.addedCoins, end.groupID) = (true, 0, .max)
-        #expect((feed.add(end, connectedAt: .max).increment?.coins ?? 0) <= LiveLimits.counter)
+        #expect(feed.add(end, connectedAt: .max).isRefused)
+        #expect(feed.streaks.count == 0)
+        var dear = rose(1, coins: LiveLimits.giftCoins, price: LiveLimits.giftCoins)
+        #expect(feed.add(dear).increment?.coins == LiveLimits.giftCoins)
+        dear.repeatCount = LiveLimits.streakTotal
+        #expect(feed.add(dear).isRefused, "too many coins at once")
+        #expect(feed.counts.values.reduce(0, +) == 1)
     }
 }
 

@@ -17,6 +17,13 @@ private struct Stage {
     let workspace = WorkspaceID(high: 7, low: 7)
     let host = AccountID(high: 1, low: 1)
     let ann = AccountID(high: 1, low: 2)
+    let opened = Openings()
+
+    final class Openings: Sendable {
+        private let list = Mutex<[Livestream]>([])
+        var all: [Livestream] { list.withLock { $0 } }
+        func add(_ livestream: Livestream) { list.withLock { $0.append(livestream) } }
+    }
 
     final class Deliveries: Sendable {
         private let list = Mutex<[LiveDelivery]>([])
@@ -28,6 +35,7 @@ private struct Stage {
     init(_ pool: PostgresPool, lease: Duration = LiveLimits.lease) {
         let log = Log(component: "test", minimum: .error)
         let delivered = delivered
+        let opened = opened
         eventLog = EventLog(pool: pool, log: log)
         service = LiveService(
             pool: pool, eventLog: eventLog, hub: hub, identifiers: IDGenerator(), lease: lease,
@@ -36,7 +44,14 @@ private struct Stage {
                 account.low > 9
                     ? nil
                     : Viewer(id: account.description, handle: "v\(account.low)", name: "Viewer")
-            }, deliver: { delivered.add($0) })
+            }, deliver: { delivered.add($0) }, opened: { opened.add($0) })
+    }
+
+    /// So many likes of our own, one at a time.
+    func like(_ count: Int, in livestream: LivestreamID) async throws {
+        for _ in 0..<count {
+            _ = try await service.take(.like(count: 1), by: ann, in: livestream)
+        }
     }
 
     func start(source: SourceKind = .native) async throws -> Livestream {
@@ -202,6 +217,92 @@ struct LiveServiceTests {
         #expect(all.allSatisfy { last.service.summary(of: $0) != nil })
     }
 
+    @Test("totals outlive a clean end, and the milestones behind them are known")
+    func totals() async throws {
+        let database = try await TestDatabase.make()
+        let first = Stage(database.pool)
+        let livestream = try await first.start()
+        try await first.like(25, in: livestream.id)
+        _ = try await first.service.take(
+            .gift(GiftCatalogue.gifts[0], count: 3), by: first.ann, in: livestream.id)
+        let before = try #require(first.service.summary(of: livestream.id))
+        try await first.service.release()
+
+        let second = Stage(database.otherPool())
+        try await second.service.keepLeases()
+        let after = try #require(second.service.summary(of: livestream.id))
+        #expect(after.likes == 25)
+        #expect(after.coins == before.coins && after.coins > 0)
+        #expect(after.state == .started)
+        #expect(second.opened.all.map(\.totals.likesPassed) == [25])
+        try await second.like(1, in: livestream.id)
+        #expect(second.service.summary(of: livestream.id)?.likes == 26)
+
+        try await second.service.end(livestream.id, in: second.workspace)
+        let ended = try await first.service.livestream(livestream.id)
+        #expect(ended.totals.likes == 26)
+        #expect(ended.totals.state == .ended)
+    }
+
+    @Test("a killed process loses what it had not written, and no milestone comes again for it")
+    func totalsAfterKill() async throws {
+        let database = try await TestDatabase.make()
+        let dead = Stage(database.pool, lease: .seconds(1))
+        let livestream = try await dead.start()
+        try await dead.like(40, in: livestream.id)
+        try await dead.service.writeTotals()
+        try await dead.like(LiveLimits.likesMargin, in: livestream.id)
+        // Killed here. The lease must run out before another may take the livestream.
+        try await database.pool.execute(
+            "UPDATE live.livestream SET lease_expires_at = now() - interval '1 second'")
+        let heir = Stage(database.otherPool())
+        try await heir.service.keepLeases()
+        #expect(heir.service.summary(of: livestream.id)?.likes == 40)
+        let passed = try #require(heir.opened.all.first?.totals.likesPassed)
+        #expect(passed >= 40 + LiveLimits.likesMargin)
+    }
+
+    @Test("a lease from before the clock was set back has no holder")
+    func leaseFromTheFuture() async throws {
+        let database = try await TestDatabase.make()
+        let dead = Stage(database.pool)
+        let livestream = try await dead.start()
+        try await database.pool.execute(
+            "UPDATE live.livestream SET lease_expires_at = now() + interval '1 hour'")
+        let heir = Stage(database.otherPool())
+        try await heir.service.keepLeases()
+        #expect(heir.service.summary(of: livestream.id) != nil)
+    }
+
+    @Test("only who holds a livestream writes its totals")
+    func totalsOfALostLivestream() async throws {
+        let database = try await TestDatabase.make()
+        let dead = Stage(database.pool)
+        let livestream = try await dead.start()
+        try await database.pool.execute(
+            "UPDATE live.livestream SET lease_expires_at = now() - interval '1 second'")
+        let heir = Stage(database.otherPool())
+        try await heir.service.keepLeases()
+        try await heir.like(7, in: livestream.id)
+        try await heir.service.writeTotals()
+        try await dead.like(3, in: livestream.id)
+        try await dead.service.writeTotals()
+        try await heir.service.end(livestream.id, in: heir.workspace)
+        let fresh = Stage(database.pool)
+        #expect(try await fresh.service.livestream(livestream.id).totals.likes == 7)
+    }
+
+    @Test(
+        "a title that cannot be seen, or that turns text around, is refused",
+        arguments: [" ", "\u{3000}", "a\u{202E}b", "a\u{200B}b", "a\nb"])
+    func badTitle(title: String) async throws {
+        let stage = Stage(try await TestDatabase.make().pool)
+        await #expect(throws: LiveError.self) {
+            _ = try await stage.service.start(
+                in: stage.workspace, title: title, source: .native, hostID: "", by: stage.host)
+        }
+    }
+
     @Test("an event that the database will never take does not hold up the others")
     func poison() async throws {
         let stage = Stage(try await TestDatabase.make().pool)
@@ -308,6 +409,7 @@ struct LiveRoutesTests {
         let fed = try await call(
             application, .post, "\(base)/\(livestream.id)/frames", bytes: frame)
         #expect(fed.status == 200, "\(fed.text)")
+        #expect(fed.text.contains(#""messages_left_out":0"#))
         #expect(await stage.eventLog.write())
         let page = try await call(application, .get, "\(base)/\(livestream.id)/events?limit=100")
         #expect(page.status == 200 && page.text.contains("!light"))
@@ -332,7 +434,8 @@ struct LiveRoutesTests {
         let room = "/api/v1/livestreams/\(livestream.id)"
         let unknown = "/api/v1/livestreams/\(LivestreamID(high: 5, low: 5))"
         for (path, body, status) in [
-            (base, #"{"title": ""}"#, 422), (base, #"{"title": "x", "source": "radio"}"#, 422),
+            (base, #"{"title": ""}"#, 422), (base, #"{"title": " "}"#, 422),
+            (base, #"{"title": "x", "source": "radio"}"#, 422),
             ("\(room)/comments", #"{"text": ""}"#, 422), ("\(room)/comments", "{}", 422),
             ("\(room)/gifts", #"{"gift_id": 1}"#, 422),
             ("\(room)/gifts", #"{"gift_id": 5655, "count": 9999}"#, 422),

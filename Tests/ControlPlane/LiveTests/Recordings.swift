@@ -134,6 +134,44 @@ enum Frames {
         }
         return writer.bytes
     }
+
+    /// A frame with one gift message: a streak's running `total`, of which it added `coins`.
+    static func gift(
+        id: Int64, total: Int, coins: Int, price: Int = 1, streak: Int64, createdAt: Int64,
+        isEnd: Bool = false
+    ) -> [UInt8] {
+        var writer = ProtobufWriter()
+        writer.message(1) {
+            $0.integer(2, id)
+            $0.integer(3, 9)
+            $0.integer(4, createdAt)
+        }
+        writer.integer(2, 5_655)
+        writer.integer(3, Int64(coins))
+        writer.integer(5, Int64(total))
+        writer.message(7) { $0.integer(1, 5) }
+        writer.flag(9, isEnd)
+        writer.integer(11, streak)
+        writer.message(15) {
+            $0.flag(10, true)
+            $0.integer(12, Int64(price))
+            $0.text(16, "Rose")
+        }
+        return push([envelope("WebcastGiftMessage", writer.bytes)])
+    }
+
+    /// A frame with one like message.
+    static func like(id: Int64, count: Int, total: Int, createdAt: Int64) -> [UInt8] {
+        var writer = ProtobufWriter()
+        writer.message(1) {
+            $0.integer(2, id)
+            $0.integer(4, createdAt)
+        }
+        writer.integer(2, Int64(count))
+        writer.integer(3, Int64(total))
+        writer.message(5) { $0.integer(1, 5) }
+        return push([envelope("WebcastLikeMessage", writer.bytes)])
+    }
 }
 
 /// What one decoder made of one frame.

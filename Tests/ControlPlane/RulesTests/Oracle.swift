@@ -34,7 +34,10 @@ struct Oracle {
 
     /// The rules of the cues, one for each cue, in order.
     mutating func cues(_ event: LiveEvent, at now: Int64) -> [RuleID] {
-        guard !event.isHistory else { return [] }
+        if event.isHistory {
+            if case .like(let like) = event.happening { likes = max(likes ?? 0, like.total) }
+            return []
+        }
         let before = likes
         var made: [RuleID] = []
         for rule in matches(event) {

@@ -211,6 +211,28 @@ struct RuleEngineTests {
         #expect(show.play(.follow, at: 1501, by: "v2") == [2, 3, 1])
     }
 
+    @Test("milestones from before a restart do not come again, and the next one does")
+    func resumesLikes() {
+        var show = Show([rule(1, .likeMilestone(every: 10))])
+        show.engine.resume(likes: 25)
+        #expect(show.likes(21) == [])
+        #expect(show.likes(26) == [])
+        #expect(show.likes(30) == [1])
+        show.engine.resume(likes: 12)
+        #expect(show.likes(31) == [])
+        #expect(show.likes(40) == [1])
+    }
+
+    @Test("likes of history pass their milestones without a cue")
+    func skipsLikesOfHistory() {
+        var show = Show([rule(1, .likeMilestone(every: 10))])
+        #expect(show.likes(5) == [])
+        let missed = Happening.like(LikeIncrement(count: 0, total: 1_234))
+        #expect(show.play(missed, at: 0, isHistory: true) == [])
+        #expect(show.likes(1_236) == [])
+        #expect(show.likes(1_240) == [1])
+    }
+
     @Test("a swap in mid-show keeps the likes and finds new milestones")
     func swapsMilestones() {
         var show = Show([rule(1, .likeMilestone(every: 1000))])

@@ -36,6 +36,8 @@ struct RuleValidatorTests {
         #expect(fields { $0.name = String(repeating: "a", count: 81) } == ["name"])
         #expect(fields { $0.name = "a" + String(repeating: "\u{301}", count: 100_000) } == ["name"])
         #expect(fields { $0.name = "a\0b" } == ["name"])
+        #expect(fields { $0.name = "a\u{202E}b" } == ["name"])
+        #expect(fields { $0.name = "a\u{200B}b" } == ["name"])
         #expect(fields { $0.priority = 1001 } == ["priority"])
         #expect(fields { $0.actions = [] } == ["actions"])
         #expect(fields { $0.actions = Array(repeating: switchOn, count: 17) } == ["actions"])

@@ -6,15 +6,23 @@ import Testing
 
 @testable import Agent
 
+/// How often the agent doubted the server's clock.
+private final class Doubts: Sendable {
+    private let number = Mutex(0)
+    var count: Int { number.withLock { $0 } }
+    func add() { number.withLock { $0 += 1 } }
+}
+
 /// The core with a simulated board on a pty, in real time.
 @Suite("Agent core", .serialized)
 struct AgentCoreTests {
     private func stage(
-        _ kind: SimulatedBoard.Kind = .host
+        _ kind: SimulatedBoard.Kind = .host, clockDoubted: @escaping @Sendable () -> Void = {}
     ) async throws -> (SimulatedBoard, TestAgent) {
         let board = try await SimulatedBoard.start(kind)
         let agent = try TestAgent(
-            folder: try TestProcess.makeFolder("agent"), ports: [board.port])
+            folder: try TestProcess.makeFolder("agent"), ports: [board.port],
+            clockDoubted: clockDoubted)
         try await agent.start()
         try await agent.armed()
         return (board, agent)
@@ -83,7 +91,8 @@ struct AgentCoreTests {
 
     @Test("what cannot be done is refused with a reason")
     func refusals() async throws {
-        let (board, agent) = try await stage()
+        let doubts = Doubts()
+        let (board, agent) = try await stage(clockDoubted: { doubts.add() })
         let cases: [(Command, String)] = [
             (TestAgent.command(.off, on: "nowhere"), "no_channel"),
             (TestAgent.command(.off, on: "relay1", board: BoardUID(value: 9)), "no_board"),
@@ -100,10 +109,20 @@ struct AgentCoreTests {
             #expect(outcome.status == .rejected)
             #expect(outcome.reason == reason)
         }
+        #expect(doubts.count == 0)
+        let future = TestAgent.command(.off, on: "relay1", aheadMilliseconds: 3_600_000)
+        await agent.send(.command, future)
+        #expect(try await agent.outcome(of: future.id).reason == "clock_skew")
+        #expect(doubts.count == 1)
         let late = TestAgent.command(.off, on: "relay1", lifetimeMilliseconds: 1)
         try await Task.sleep(for: .milliseconds(5))
         await agent.send(.command, late)
         #expect(try await agent.outcome(of: late.id).status == .expired)
+        #expect(doubts.count == 2)
+        await agent.onLoop { $0.setClockAhead(milliseconds: 3_600_000) }
+        let next = TestAgent.command(.off, on: "relay1", aheadMilliseconds: 3_600_000)
+        await agent.send(.command, next)
+        #expect(try await agent.outcome(of: next.id).status == .executed)
         #expect(board.risings(7).isEmpty)
         await agent.end()
     }

@@ -38,7 +38,8 @@ final class TestAgent: Sendable {
 
     init(
         folder: String, ports: [String],
-        steps: @escaping @Sendable (JournalStep) -> Void = { _ in }
+        steps: @escaping @Sendable (JournalStep) -> Void = { _ in },
+        clockDoubted: @escaping @Sendable () -> Void = {}
     ) throws {
         self.folder = folder
         let loop = try EventLoop.start(name: "agent-test")
@@ -47,7 +48,8 @@ final class TestAgent: Sendable {
         core = AgentCore(
             AgentCore.Setup(
                 version: "test", clock: "here", startedAtMilliseconds: 0,
-                ports: PortScanner(configured: ports, findsUSB: false)),
+                ports: PortScanner(configured: ports, findsUSB: false),
+                clockDoubted: clockDoubted),
             journal: try Journal(path: folder + "/journal.db"),
             uplink: Uplink { leaf, payload, _, done in
                 let isTaken = box.agent?.record(leaf, payload) ?? false
@@ -149,10 +151,11 @@ final class TestAgent: Sendable {
 
     static func command(
         _ operation: SharedModels.Operation, on channel: String,
-        board: BoardUID = BoardUID(value: 0xAB), lifetimeMilliseconds: Int64 = 10_000
+        board: BoardUID = BoardUID(value: 0xAB), lifetimeMilliseconds: Int64 = 10_000,
+        aheadMilliseconds: Int64 = 0
     ) -> Command {
         var random = SystemRandomNumberGenerator()
-        let now = SystemTime.unixMilliseconds
+        let now = SystemTime.unixMilliseconds + aheadMilliseconds
         return Command(
             id: CommandID(unixMilliseconds: now, using: &random), board: board, channel: channel,
             operation: operation, issuedAtMilliseconds: now,

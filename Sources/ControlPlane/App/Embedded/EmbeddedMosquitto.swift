@@ -16,7 +16,7 @@ struct EmbeddedMosquitto {
     let socketPath: String
 
     static func prepare(
-        folder: String, listen: SocketAddress, tls: TLSFiles?, plugin: String,
+        folder: String, listen: ListenCheck, tls: TLSFiles?, plugin: String,
         publicKey: Ed25519.PublicKey, loop: EventLoop, log: Log
     ) throws -> EmbeddedMosquitto {
         let user = try ServiceProgram.user()
@@ -28,7 +28,7 @@ struct EmbeddedMosquitto {
         try copyPlugin(from: plugin, to: home, user: user)
         try write(Base64.encode(publicKey.bytes) + "\n", to: home + "/public-keys", user: user)
         let settings = settings(
-            home: home, socketPath: socketPath, listen: listen, tls: tls)
+            home: home, socketPath: socketPath, listen: listen.address, tls: tls)
         try write(settings, to: home + "/mosquitto.conf", user: user)
         let service = SupervisedService(
             name: "mosquitto",
@@ -40,6 +40,7 @@ struct EmbeddedMosquitto {
             if unlink(socketPath) != 0 && errno != ENOENT {
                 throw LinuxError.current("remove \(socketPath)")
             }
+            try listen.check()
         }
         return EmbeddedMosquitto(service: service, socketPath: socketPath)
     }

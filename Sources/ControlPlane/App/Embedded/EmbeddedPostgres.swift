@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import Glibc
 internal import Platform
 
@@ -18,7 +19,6 @@ struct EmbeddedPostgres {
         let sockets = folder + "/run"
         // PostgreSQL names its socket after its port.
         _ = try ServiceProgram.socketPath(sockets, ".s.PGSQL.5432")
-        try ServiceProgram.makeFolder(cluster, for: user, mode: 0o700)
         try ServiceProgram.makeFolder(sockets, for: user, mode: 0o700)
         if access(cluster + "/PG_VERSION", F_OK) != 0 {
             try await makeCluster(cluster, user: user, loop: loop, log: log)
@@ -44,22 +44,35 @@ struct EmbeddedPostgres {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC",
     ]
 
+    /// Makes it beside its place and moves it there whole, for who is stopped half-way must not
+    /// leave what looks like a cluster. Throws `CancellationError` if cancelled.
     private static func makeCluster(
         _ cluster: String, user: ChildProcess.User?, loop: EventLoop, log: Log
     ) async throws {
         log.info("making a PostgreSQL cluster", ["folder": .string(cluster)])
+        let unfinished = cluster + ".new"
+        if access(unfinished, F_OK) == 0 { try FileManager.default.removeItem(atPath: unfinished) }
+        try ServiceProgram.makeFolder(unfinished, for: user, mode: 0o700)
         let output = OutputTail()
         let child = try await ChildProcess.start(
             ChildProcess.Program(
                 path: try ServiceProgram.postgres("initdb"),
                 arguments: [
-                    "-D", cluster, "-U", userName, "--encoding=UTF8", "--locale=C.UTF-8",
+                    "-D", unfinished, "-U", userName, "--encoding=UTF8", "--locale=C.UTF-8",
                     "--auth=peer", "--data-checksums",
-                ], environment: environment, directory: cluster, user: user), on: loop
+                ], environment: environment, directory: unfinished, user: user), on: loop
         ) { _, line in output.append(line) }
-        let exit = await child.waitForExit()
+        let exit = await withTaskCancellationHandler {
+            await child.waitForExit()
+        } onCancel: {
+            child.signal(SIGTERM)
+        }
+        try Task.checkCancellation()
         guard exit.isSuccess else {
             throw EmbeddedProblem.cannotMakeCluster("initdb \(exit): \(output.text)")
+        }
+        guard rename(unfinished, cluster) == 0 else {
+            throw LinuxError.current("move \(unfinished) to \(cluster)")
         }
     }
 

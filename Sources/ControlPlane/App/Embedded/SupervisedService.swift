@@ -39,18 +39,22 @@ final class SupervisedService: Worker {
         var backoff = Backoff(first: .milliseconds(200), longest: .seconds(10))
         while !Task.isCancelled {
             let start = ContinuousClock.now
+            let output = OutputTail()
             do {
                 try prepare()
                 let child = try await ChildProcess.start(program, on: loop) { [log] _, line in
+                    output.append(line)
                     log.debug(line)
                 }
                 current.withLock { $0 = child }
                 log.info("started", ["pid": .int(Int64(child.pid))])
                 let exit = await wait(for: child)
                 if Task.isCancelled { return log.info("stopped", ["exit": .string("\(exit)")]) }
-                log.warning("ended; starting it again", ["exit": .string("\(exit)")])
+                log.warning(
+                    "ended; starting it again",
+                    ["exit": .string("\(exit)"), "output": .string(output.text)])
             } catch {
-                log.error("cannot start", ["reason": .string("\(error)")])
+                log.error("cannot start; trying again", ["reason": .string("\(error)")])
             }
             if ContinuousClock.now - start > Self.wellAfter { backoff.reset() }
             // Cancellation ends the pause and then the loop.

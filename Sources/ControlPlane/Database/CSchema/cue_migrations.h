@@ -7,3 +7,4 @@
 #embed "../Migrations/0200_devices_create.sql" suffix(, 0, )
 #embed "../Migrations/0300_rules_create.sql" suffix(, 0, )
 #embed "../Migrations/0400_live_create.sql" suffix(, 0, )
+#embed "../Migrations/0401_live_totals.sql" suffix(, 0, )

@@ -1,3 +1,5 @@
+internal import SharedModels
+
 /// The forms of what people call themselves. Pure.
 enum AccountNames {
     static let passwordLengthMin = 10
@@ -32,13 +34,8 @@ enum AccountNames {
         return handle
     }
 
-    /// A shown name, spaces around it dropped: 1 to 60 characters without control characters.
-    static func displayName(_ text: String) -> String? {
-        let trimmed = text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
-        let name = String(trimmed)
-        guard (1...displayNameLengthMax).contains(name.unicodeScalars.count),
-            name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-        else { return nil }
-        return name
+    /// A shown name, or a workspace's: `SingleLineName` of at most 60 characters.
+    static func displayName(_ text: String) throws(SingleLineName.Problem) -> String {
+        try SingleLineName.make(text, lengthMax: displayNameLengthMax)
     }
 }

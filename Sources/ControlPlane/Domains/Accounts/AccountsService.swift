@@ -79,11 +79,11 @@ package final class AccountsService: Sendable {
         var problems: [AccountsError.Field] = []
         let email = AccountNames.email(email)
         let handle = AccountNames.handle(handle)
-        let displayName = AccountNames.displayName(displayName)
         if email == nil { problems.append(.init("email", "must be an e-mail address")) }
         if handle == nil { problems.append(.init("handle", "must be 3 to 30 of a-z, 0-9 and _")) }
-        if displayName == nil {
-            problems.append(.init("display_name", "must be 1 to 60 characters"))
+        var shownName: String?
+        do { shownName = try AccountNames.displayName(displayName) } catch {
+            problems.append(.init("display_name", "\(error)"))
         }
         let length = AccountNames.passwordLengthMin...AccountNames.passwordLengthMax
         if !length.contains(password.count) {
@@ -91,13 +91,13 @@ package final class AccountsService: Sendable {
                 .init(
                     "password", "must be \(length.lowerBound) to \(length.upperBound) characters"))
         }
-        guard let email, let handle, let displayName, problems.isEmpty else {
+        guard let email, let handle, let shownName, problems.isEmpty else {
             throw AccountsError.invalid(problems)
         }
         let hash = try await hasher.hash(password)
         do {
             let account = try await store.insert(
-                newID(), email: email, handle: handle, displayName: displayName,
+                newID(), email: email, handle: handle, displayName: shownName,
                 passwordHash: hash)
             guard let account else { throw AccountsError.notFound("account") }
             return account
@@ -223,17 +223,18 @@ package final class AccountsService: Sendable {
     // Workspaces.
 
     package func makeWorkspace(name: String, owner: AccountID) async throws -> Membership {
-        guard let name = AccountNames.displayName(name) else {
-            throw AccountsError.invalid([.init("name", "must be 1 to 60 characters")])
+        let kept: String
+        do { kept = try AccountNames.displayName(name) } catch {
+            throw AccountsError.invalid([.init("name", "\(error)")])
         }
         guard try await store.workspaceCount(of: owner) < Int64(Limits.workspacesMax) else {
             throw AccountsError.tooManyWorkspaces
         }
         let id: WorkspaceID = newID()
-        try await store.insertWorkspace(id, name: name, owner: owner)
+        try await store.insertWorkspace(id, name: kept, owner: owner)
         remember(.owner, of: owner, in: id, until: .min)
         return Membership(
-            workspace: id, workspaceName: name, role: .owner,
+            workspace: id, workspaceName: kept, role: .owner,
             createdAtMilliseconds: unixMilliseconds())
     }
 
@@ -248,12 +249,16 @@ package final class AccountsService: Sendable {
     ) async throws -> WorkspaceRole? {
         let key = RoleKey(account: account, workspace: workspace)
         let now = unixMilliseconds()
+        let memory = Limits.roleMemory.millisecondsClamped
         let (known, changeCount) = roles.withLock { ($0.roles[key], $0.changeCount) }
-        if let known, known.untilMilliseconds > now { return known.role }
+        // A clock that was set back must not make it last.
+        if let known, known.untilMilliseconds > now, known.untilMilliseconds <= now + memory {
+            return known.role
+        }
         let role = try await store.role(of: account, in: workspace, deadline: deadline)
         roles.withLock {
             guard $0.changeCount == changeCount else { return }
-            $0.remember(role, as: key, until: now + Limits.roleMemory.millisecondsClamped)
+            $0.remember(role, as: key, until: now + memory)
         }
         return role
     }

@@ -117,17 +117,17 @@ package final class CommandDispatcher: @unchecked Sendable {
     /// the loop.
     package func hear(_ agent: AgentID) {
         loop.preconditionOnLoop()
-        let now = surroundings.unixMilliseconds()
+        let now = surroundings.monotonicNanoseconds()
         for record in held.hear(agent).compactMap(table.record) {
             let id = record.command.id
-            let left = record.command.expiresAtMilliseconds - now
+            let left = record.deadlineNanoseconds - now
             guard left > 0 else { expire(id); continue }
             let action = Action(
                 device: record.device, channel: record.command.channel,
                 operation: record.command.operation)
             do throws(DeviceDirectory.Refusal) {
                 let (_, agent) = try directory.resolve(action, in: record.workspace)
-                publish(record, to: agent, deadline: .milliseconds(left))
+                publish(record, to: agent, deadline: .nanoseconds(left))
             } catch {
                 end(id, .rejected, error.reason, error.detail)
             }
@@ -177,12 +177,12 @@ package final class CommandDispatcher: @unchecked Sendable {
     /// Ends what has had no outcome for too long; call about once a second. On the loop.
     package func tick() {
         loop.preconditionOnLoop()
-        let now = surroundings.unixMilliseconds()
-        let late = held.take { id in
-            (table.record(of: id)?.command.expiresAtMilliseconds ?? .min) <= now
-        }
+        let now = surroundings.monotonicNanoseconds()
+        let late = held.take { id in (table.record(of: id)?.deadlineNanoseconds ?? .min) <= now }
         for id in late { expire(id) }
-        for ended in table.endUnanswered(unixMilliseconds: now) { surroundings.ended(ended) }
+        let unanswered = table.endUnanswered(
+            monotonicNanoseconds: now, unixMilliseconds: surroundings.unixMilliseconds())
+        for ended in unanswered { surroundings.ended(ended) }
     }
 
     private struct Origin {
@@ -212,7 +212,9 @@ package final class CommandDispatcher: @unchecked Sendable {
             command: command, workspace: workspace, device: action.device,
             agent: device?.agent ?? AgentID(high: 0, low: 0), cue: origin.cue, rule: origin.rule,
             event: origin.event, sourceMessageID: origin.sourceMessageID,
-            viewerID: origin.viewerID)
+            viewerID: origin.viewerID,
+            deadlineNanoseconds: Self.sum(
+                trace.publishedNanoseconds, deadline.nanosecondsClamped))
         guard table.insert(record) else {
             surroundings.ended(
                 EndedCommand(

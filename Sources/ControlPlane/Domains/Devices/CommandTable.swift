@@ -13,12 +13,16 @@ package struct CommandRecord: Sendable, Hashable {
     /// By which a deletion in the livestream finds it; empty if there is none.
     package let sourceMessageID: String
     package let viewerID: String
+    /// When its deadline passes by this machine's monotonic clock, nanoseconds: whoever sets the
+    /// wall clock ends no command.
+    let deadlineNanoseconds: Int64
 
-    package init(
+    init(
         command: Command, workspace: WorkspaceID, device: DeviceID, agent: AgentID,
         cue: CueID? = nil, rule: RuleID? = nil, event: LiveEventID? = nil,
-        sourceMessageID: String = "", viewerID: String = ""
+        sourceMessageID: String = "", viewerID: String = "", deadlineNanoseconds: Int64
     ) {
+        self.deadlineNanoseconds = deadlineNanoseconds
         self.command = command
         self.workspace = workspace
         self.device = device
@@ -40,7 +44,7 @@ package struct EndedCommand: Sendable, Hashable {
 /// The commands under way: each ends exactly once, whatever arrives how often. A pure value.
 struct CommandTable {
     /// How long after its deadline an outcome may still come before a command counts as failed.
-    static let graceMilliseconds: Int64 = 5_000
+    static let graceNanoseconds: Int64 = 5_000_000_000
 
     private let capacity: Int
     /// Commands of one agent under way at most. Far below what the broker queues for an agent
@@ -95,9 +99,11 @@ struct CommandTable {
     }
 
     /// Ends what has had no outcome long after its deadline.
-    mutating func endUnanswered(unixMilliseconds: Int64) -> [EndedCommand] {
-        let limit = unixMilliseconds &- Self.graceMilliseconds
-        let late = open.values.filter { $0.command.expiresAtMilliseconds < limit }
+    mutating func endUnanswered(
+        monotonicNanoseconds: Int64, unixMilliseconds: Int64
+    ) -> [EndedCommand] {
+        let limit = monotonicNanoseconds &- Self.graceNanoseconds
+        let late = open.values.filter { $0.deadlineNanoseconds < limit }
         return late.sorted { $0.command.id < $1.command.id }.compactMap {
             end(
                 $0.command.id, .failed, reason: "no_answer",

@@ -193,7 +193,9 @@ package struct DeviceDirectory: Sendable {
             throw Refusal(reason: "bad_operation", detail: problem)
         }
         guard agent.isOnline else {
-            throw Refusal(reason: "agent_offline", detail: "the agent \(agent.name) is offline")
+            throw Refusal(
+                reason: "agent_offline",
+                detail: "the agent \(agent.name) \(agent.isRevoked ? "was revoked" : "is offline")")
         }
         guard condition(of: device).condition != .offline else {
             throw Refusal(reason: "board_offline", detail: "the board is not connected")

@@ -388,17 +388,15 @@ package final class DevicesService: Sendable {
         return Identifier(unixMilliseconds: unixMilliseconds(), using: &random)
     }
 
-    /// What an agent calls its machine, as far as it can be kept.
+    /// What an agent calls its machine, as far as it is printable ASCII.
     private static func platform(_ text: String) -> String {
-        let scalars = text.unicodeScalars.filter { $0.properties.generalCategory != .control }
+        let scalars = text.unicodeScalars.filter { (0x20..<0x7F).contains($0.value) }
         return String(String.UnicodeScalarView(scalars.prefix(60)))
     }
 
-    private static func name(_ text: String) throws -> String {
-        let name = text.split(separator: " ").joined(separator: " ")
-        guard (1...60).contains(name.unicodeScalars.count),
-            name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-        else { throw DevicesError.invalid(path: "name", message: "must be 1 to 60 characters") }
-        return name
+    private static func name(_ text: String) throws(DevicesError) -> String {
+        do { return try SingleLineName.make(text, lengthMax: 60) } catch {
+            throw .invalid(path: "name", message: "\(error)")
+        }
     }
 }

@@ -19,6 +19,10 @@ package struct Live: Sendable {
             pool: pool, eventLog: eventLog, hub: hub, identifiers: identifiers, time: time,
             log: log, findViewer: findViewer, deliver: deliver, opened: opened)
         endpoints = LiveRoutes(service: service, hub: hub).endpoints
-        workers = [eventLog, LiveKeeper(service: service, log: log)]
+        // The last is stopped first: the keeper writes the last totals when it lets go.
+        workers = [
+            eventLog, LiveKeeper(service: service, log: log),
+            TotalsWriter(service: service, log: log),
+        ]
     }
 }

@@ -3,6 +3,8 @@ package import HTTP
 extension LiveError: HTTPRepresentable {
     package var httpError: HTTPError {
         switch self {
+        case .badTitle(let problem):
+            .invalid([HTTPError.Field(path: "title", message: "\(problem)")])
         case .notFound: .notFound("livestream")
         case .ended: .conflict("livestream_ended", "This livestream has ended.")
         case .elsewhere:

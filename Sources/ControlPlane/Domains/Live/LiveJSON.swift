@@ -12,9 +12,9 @@ struct LivestreamJSON: Encodable {
     let isLive: Bool
     let createdAtMilliseconds: Int64
     let endedAtMilliseconds: Int64?
-    let viewers: Int?
-    let likes: Int?
-    let coins: Int?
+    let viewers: Int
+    let likes: Int
+    let coins: Int
     let state: ControlAction?
 
     init(_ livestream: Livestream, _ summary: LiveRoom.Summary? = nil) {
@@ -25,10 +25,11 @@ struct LivestreamJSON: Encodable {
         isLive = livestream.isLive
         createdAtMilliseconds = livestream.createdAtMilliseconds
         endedAtMilliseconds = livestream.endedAtMilliseconds
-        viewers = summary?.viewers
-        likes = summary?.likes
-        coins = summary?.coins
-        state = summary?.state
+        let totals = livestream.totals
+        viewers = summary?.viewers ?? totals.viewers
+        likes = summary?.likes ?? totals.likes
+        coins = summary?.coins ?? totals.coins
+        state = summary?.state ?? totals.state
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -44,17 +45,39 @@ struct LivestreamJSON: Encodable {
             .required("source", .choice(SourceKind.allCases.map(\.rawValue))),
             .required("is_live", .boolean), .required("created_at_ms", .unixMilliseconds),
             .optional("ended_at_ms", .unixMilliseconds),
-            .optional("viewers", .count, "while this process holds the livestream"),
-            .optional("likes", .count), .optional("coins", .count, "of gifts, without history"),
+            .required("viewers", .count, "as last heard"), .required("likes", .count),
+            .required("coins", .count, "of gifts, without history"),
             .optional("state", .choice(ControlAction.allCases.map(\.rawValue))),
         ]))
 }
 
 struct IntakeJSON: Encodable {
     let events: Int
+    let messagesLeftOut: Int
+    let implausible: Int
+
+    init(_ intake: LiveRoom.Intake) {
+        events = intake.events.count
+        messagesLeftOut = intake.droppedMessages
+        implausible = intake.implausible
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case events, messagesLeftOut = "messages_left_out", implausible
+    }
 
     static let schema = Schema.named(
-        "FrameIntake", .object([.required("events", .count, "events that the frame held")]))
+        "FrameIntake",
+        .object([
+            .required("events", .count, "events that the frame held"),
+            .required(
+                "messages_left_out", .count,
+                "messages beyond the \(LiveLimits.messagesPerFrame) of a frame, which were not read"
+            ),
+            .required(
+                "implausible", .count,
+                "gifts and totals of likes whose numbers cannot be true, and which do not count"),
+        ]))
 }
 
 enum LiveEventJSON {

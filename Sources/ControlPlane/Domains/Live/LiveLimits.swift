@@ -34,13 +34,18 @@ package enum LiveLimits {
     package static let streakSilence = Duration.seconds(60)
     /// How long an ended streak is remembered, so that late frames add nothing.
     package static let streakMemory = Duration.seconds(600)
-    /// Largest running total of one streak; a larger one is read as this.
-    package static let streakTotal = 10_000_000
-    /// Largest price of one gift in coins; a larger one is read as this.
-    package static let giftCoins = 10_000_000
+    /// Largest running total of one streak; a gift message that tells of more is refused.
+    package static let streakTotal = 1_000_000
+    /// Largest price of one gift in coins, twice that of the dearest there is; a gift message that
+    /// tells of more is refused.
+    package static let giftCoins = 100_000
+    /// Coins that the gifts of one frame may add; a gift message beyond is refused.
+    package static let frameCoins = 10_000_000
+    /// Largest total of likes that a source may report; a larger one is left aside.
+    package static let likesTotal = 10_000_000_000
     /// Likes of one frame; more are read as this.
     package static let likesPerFrame = 15
-    /// Largest total of likes or viewers: the largest integer that JSON readers keep exactly.
+    /// Largest total of likes, coins or viewers: the largest integer that JSON readers keep exactly.
     package static let counter = 9_007_199_254_740_991
     /// Different unknown methods counted by name; the rest are counted together.
     package static let countedMethods = 128
@@ -58,10 +63,20 @@ package enum LiveLimits {
     package static let takenOverAtOnce = 100
     /// How long a process holds a livestream without renewing.
     package static let lease = Duration.seconds(15)
+    /// Longer than any process takes a lease for; one that lasts longer has no holder.
+    package static let leaseMax = Duration.seconds(300)
     /// How often leases are renewed and lost ones looked for.
     package static let leaseRenewal = Duration.seconds(5)
     /// How much earlier than the database a holder takes its lease as expired.
     package static let leaseMargin = Duration.seconds(2)
+
+    /// How often the totals of livestreams are written down: what a killed process loses.
+    package static let totalsPause = Duration.seconds(1)
+    /// Livestreams whose totals are written with one statement.
+    package static let totalsBatch = 500
+    /// Likes beyond the last written total whose milestones count as passed once a process was
+    /// killed, and at least twice what came between the last two writings.
+    package static let likesMargin = 15
 
     /// Events that wait for the database; the oldest are dropped and counted.
     package static let waitingEvents = 50_000

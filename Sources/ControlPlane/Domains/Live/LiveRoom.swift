@@ -8,6 +8,10 @@ package struct LiveRoom: ~Copyable, Sendable {
         package let events: [LiveEvent]
         /// A frame to send back to the source at once; nil if it asked for none.
         package let acknowledgement: [UInt8]?
+        /// Messages beyond `LiveLimits.messagesPerFrame`, which were not read.
+        package let droppedMessages: Int
+        /// Gifts and totals of likes whose numbers cannot be true, and which do not count.
+        package let implausible: Int
     }
 
     /// How a room stands.
@@ -21,6 +25,8 @@ package struct LiveRoom: ~Copyable, Sendable {
         package let counters: WebcastDecoder.Counters
         /// Messages that came more than once.
         package let repeats: Int
+        /// Gifts and totals of likes whose numbers cannot be true.
+        package let implausible: Int
         /// Likes that our own viewers asked for beyond their limit, and repeated deeds.
         package let refusedDeeds: Int
     }
@@ -30,9 +36,8 @@ package struct LiveRoom: ~Copyable, Sendable {
     private var normaliser: WebcastNormaliser
     private var recent: RecentEvents
     private var recentDeeds = RecentIDs<String>(capacity: LiveLimits.rememberedMessages)
-    private var viewers = 0
-    private var likes = 0
-    private var coins = 0
+    private var viewers: Int
+    private var coins: Int
     private var state: ControlAction?
     private var refusedDeeds = 0
 
@@ -40,19 +45,34 @@ package struct LiveRoom: ~Copyable, Sendable {
     ///   - source: what the frames are marked with, `.tiktok` or `.replay`.
     ///   - hostID: the source's id of the host, if known.
     ///   - seed: of the random bits of event ids.
+    ///   - totals: where an earlier process left off; nil for a new livestream. The part of a
+    ///     gift streak from before the first frame is history then.
     package init(
-        livestream: LivestreamID, source: SourceKind, hostID: String? = nil, seed: UInt64
+        livestream: LivestreamID, source: SourceKind, hostID: String? = nil, seed: UInt64,
+        resuming totals: LiveTotals? = nil
     ) {
         self.livestream = livestream
+        viewers = totals?.viewers ?? 0
+        coins = totals?.coins ?? 0
+        state = totals?.state
         normaliser = WebcastNormaliser(
-            livestream: livestream, source: source, hostID: hostID, seed: seed)
+            livestream: livestream, source: source, hostID: hostID, seed: seed,
+            resuming: totals.map { LikeCounter(reported: $0.likesReported, own: $0.likesOwn) })
         recent = RecentEvents(capacity: LiveLimits.recentEvents)
     }
 
     package var summary: Summary {
         Summary(
-            viewers: viewers, likes: likes, coins: coins, state: state,
-            counters: decoder.counters, repeats: normaliser.repeats, refusedDeeds: refusedDeeds)
+            viewers: viewers, likes: normaliser.likes.total, coins: coins, state: state,
+            counters: decoder.counters, repeats: normaliser.repeats,
+            implausible: normaliser.implausible, refusedDeeds: refusedDeeds)
+    }
+
+    /// What must outlive the process.
+    package var totals: LiveTotals {
+        LiveTotals(
+            viewers: viewers, likesReported: normaliser.likes.reported,
+            likesOwn: normaliser.likes.own, coins: coins, state: state)
     }
 
     /// The last events, oldest first, at most `LiveLimits.recentEvents`.
@@ -75,12 +95,17 @@ package struct LiveRoom: ~Copyable, Sendable {
         var events: [LiveEvent] = []
         // A message is seldom below a kilobyte, so this mostly avoids growing.
         events.reserveCapacity(min(64, max(1, bytes.count >> 10)))
+        normaliser.beginFrame()
+        let implausible = normaliser.implausible
         let receipt = try decoder.decode(bytes) { item in
             guard case .message(let message, let isHistory) = item else { return }
             normaliser.add(message, isHistory: isHistory, now: now, to: &events)
         }
         note(events)
-        return Intake(events: events, acknowledgement: receipt.acknowledgement)
+        return Intake(
+            events: events, acknowledgement: receipt.acknowledgement,
+            droppedMessages: receipt.droppedMessages,
+            implausible: normaliser.implausible - implausible)
     }
 
     /// The same for an array.
@@ -113,10 +138,12 @@ package struct LiveRoom: ~Copyable, Sendable {
         _ deed: NativeDeed, by viewer: Viewer, id: String, now: Moment
     ) -> LiveEvent? {
         let id = BoundedText.make(id, limit: LiveLimits.wordBytes)
-        guard let happening = happening(deed), id.isEmpty || recentDeeds.insert(id) else {
+        // Likes are counted in `happening`, so a repeat must not come that far.
+        guard deed.saysSomething, id.isEmpty || recentDeeds.insert(id) else {
             refusedDeeds += 1
             return nil
         }
+        let happening = happening(deed)
         let event = normaliser.event(
             happening, viewer: viewer.bounded, sourceMessageID: id, source: .native, now: now)
         note([event])
@@ -130,11 +157,10 @@ package struct LiveRoom: ~Copyable, Sendable {
         return event
     }
 
-    private mutating func happening(_ deed: NativeDeed) -> Happening? {
+    private mutating func happening(_ deed: NativeDeed) -> Happening {
         switch deed {
         case .comment(let text):
-            let text = BoundedText.make(text, limit: LiveLimits.commentBytes)
-            return text.isEmpty ? nil : .comment(text: text)
+            return .comment(text: BoundedText.make(text, limit: LiveLimits.commentBytes))
         case .gift(let gift, let count):
             let count = min(max(count, 1), NativeDeed.giftCount)
             let price = min(max(gift.coins, 0), LiveLimits.giftCoins)
@@ -145,7 +171,7 @@ package struct LiveRoom: ~Copyable, Sendable {
                 GiftIncrement(
                     gift: bounded, streakID: "", count: count, total: count,
                     coins: count * price, isRecovered: false))
-        case .like(let count): return count > 0 ? .like(normaliser.ownLikes(count)) : nil
+        case .like(let count): return .like(normaliser.ownLikes(count))
         case .follow: return .follow
         case .share: return .share
         case .join: return .join
@@ -161,7 +187,6 @@ package struct LiveRoom: ~Copyable, Sendable {
     private mutating func note(_ event: borrowing LiveEvent) {
         switch event.happening {
         case .viewers(let count): viewers = count
-        case .like(let increment): likes = max(likes, increment.total)
         case .gift(let increment) where !event.isHistory:
             coins = min(coins + increment.coins, LiveLimits.counter)
         case .control(let action) where !event.isHistory: state = action
@@ -183,6 +208,14 @@ package enum NativeDeed: Hashable, Sendable {
     case follow
     case share
     case join
+
+    fileprivate var saysSomething: Bool {
+        switch self {
+        case .comment(let text): !text.isEmpty
+        case .like(let count): count > 0
+        case .gift, .follow, .share, .join: true
+        }
+    }
 }
 
 extension Viewer {

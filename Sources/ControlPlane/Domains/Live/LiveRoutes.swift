@@ -57,7 +57,7 @@ struct LiveRoutes {
                     call.bodyBytes, of: try call.id("livestream_id"),
                     in: try call.id("workspace_id"),
                     arrivedNanoseconds: call.request.arrivedNanoseconds)
-                return try .item(IntakeJSON(events: intake.events.count))
+                return try .item(IntakeJSON(intake))
             },
         ]
     }

@@ -10,8 +10,9 @@ package final class LiveService: Sendable {
     /// Takes an event on its way to the rules; called in the order of the events of one frame,
     /// on the caller's thread, and must not block.
     package typealias Deliver = @Sendable (LiveDelivery) -> Void
-    /// Told that this process now holds a livestream of the workspace; must not block.
-    package typealias Opened = @Sendable (WorkspaceID) -> Void
+    /// Told that this process now holds a livestream; its `totals.likesPassed` says which
+    /// milestones are behind it. Must not block.
+    package typealias Opened = @Sendable (Livestream) -> Void
     /// Looks up how an account is shown to others; nil if there is none.
     package typealias FindViewer = @Sendable (AccountID) async throws -> Viewer?
 
@@ -59,18 +60,23 @@ package final class LiveService: Sendable {
         in workspace: WorkspaceID, title: String, source: SourceKind, hostID: String,
         by account: AccountID
     ) async throws -> Livestream {
+        let kept: String
+        do {
+            kept = try SingleLineName.make(title, lengthMax: LiveLimits.titleCharacters)
+        } catch {
+            throw LiveError.badTitle(error)
+        }
         let begun = now
         let wanted = Livestream(
-            id: identifiers.next(), workspace: workspace,
-            title: BoundedText.make(title, limit: 4 * LiveLimits.titleCharacters),
-            source: source, hostID: BoundedText.make(hostID, limit: LiveLimits.wordBytes),
+            id: identifiers.next(), workspace: workspace, title: kept, source: source,
+            hostID: BoundedText.make(hostID, limit: LiveLimits.wordBytes),
             createdBy: account, createdAtMilliseconds: begun.unixMilliseconds,
             endedAtMilliseconds: nil)
         let made = try await store.insert(
             wanted, owner: process, leaseSeconds: leaseSeconds,
             openMax: Int64(LiveLimits.livestreamsPerWorkspace))
         guard let made else { throw LiveError.tooManyLivestreams }
-        let room = open(made, leasedAt: begun)
+        let room = open(made, isResumed: false, leasedAt: begun)
         publish([room.control(.started, now)], of: room, arrived: begun)
         return made
     }
@@ -84,6 +90,7 @@ package final class LiveService: Sendable {
         let arrived = now
         publish([room.control(.ended, arrived)], of: room, arrived: arrived)
         rooms.withLock { $0[id] = nil }
+        try await writeTotals(of: [room], areLast: true)
         guard try await store.end(id) else { throw LiveError.ended }
     }
 
@@ -201,13 +208,36 @@ package final class LiveService: Sendable {
         }
         let takenAt = now
         let taken = try await store.takeOver(
-            owner: process, leaseSeconds: leaseSeconds, limit: LiveLimits.takenOverAtOnce)
-        for livestream in taken { _ = open(livestream, leasedAt: takenAt) }
+            owner: process, leaseSeconds: leaseSeconds,
+            leaseSecondsMax: Double(LiveLimits.leaseMax.wholeNanoseconds) / 1e9,
+            limit: LiveLimits.takenOverAtOnce)
+        for livestream in taken { _ = open(livestream, isResumed: true, leasedAt: takenAt) }
+    }
+
+    /// Writes down the totals that have changed; about once a second.
+    package func writeTotals() async throws {
+        try await writeTotals(of: rooms.withLock { Array($0.values) }, areLast: false)
+    }
+
+    private func writeTotals(of rooms: [OpenRoom], areLast: Bool) async throws {
+        let changed = rooms.compactMap { room in
+            room.totalsToWrite(isLast: areLast).map { (room: room, totals: $0) }
+        }
+        for start in stride(from: 0, to: changed.count, by: LiveLimits.totalsBatch) {
+            let batch = changed[start..<min(start + LiveLimits.totalsBatch, changed.count)]
+            try await store.write(
+                batch.map { ($0.room.livestream.id, $0.totals) }, owner: process)
+            for (room, totals) in batch { room.wrote(totals) }
+        }
     }
 
     /// Lets go of everything; at shutdown.
     package func release() async throws {
-        rooms.withLock { $0.removeAll() }
+        let held = rooms.withLock { rooms in
+            defer { rooms.removeAll() }
+            return Array(rooms.values)
+        }
+        try await writeTotals(of: held, areLast: true)
         try await store.release(owner: process)
     }
 
@@ -229,14 +259,17 @@ package final class LiveService: Sendable {
         return begun.monotonicNanoseconds &+ Int64(leaseSeconds * 1e9) &- margin
     }
 
-    private func open(_ livestream: Livestream, leasedAt begun: Moment) -> OpenRoom {
+    private func open(
+        _ livestream: Livestream, isResumed: Bool, leasedAt begun: Moment
+    ) -> OpenRoom {
         var chance = SystemRandomNumberGenerator()
         let room = OpenRoom(
-            livestream, seed: chance.next(), validUntilNanoseconds: deadline(leasedAt: begun))
+            livestream, isResumed: isResumed, seed: chance.next(),
+            validUntilNanoseconds: deadline(leasedAt: begun))
         // What was acted on before a takeover is not known here, so it is history.
         if livestream.source == .tiktok { room.connected(begun) }
         rooms.withLock { $0[livestream.id] = room }
-        opened(livestream.workspace)
+        opened(livestream)
         return room
     }
 

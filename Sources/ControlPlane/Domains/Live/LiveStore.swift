@@ -6,7 +6,10 @@ struct LiveStore: Sendable {
     let pool: PostgresPool
 
     private static let columns: SQL =
-        "id, workspace_id, title, source, host_id, created_by, created_at, ended_at"
+        """
+        id, workspace_id, title, source, host_id, created_by, created_at, ended_at, viewers,
+        likes_reported, likes_own, likes_passed, coins, state
+        """
 
     private static func livestream(_ row: PostgresRow) throws(PostgresError) -> Livestream {
         Livestream(
@@ -15,7 +18,13 @@ struct LiveStore: Sendable {
             source: SourceKind(rawValue: try row.get("source")) ?? .native,
             hostID: try row.get("host_id"), createdBy: try row.get("created_by"),
             createdAtMilliseconds: try row.get("created_at", as: Timestamp.self).unixMilliseconds,
-            endedAtMilliseconds: try row.get("ended_at", as: Timestamp?.self)?.unixMilliseconds)
+            endedAtMilliseconds: try row.get("ended_at", as: Timestamp?.self)?.unixMilliseconds,
+            totals: LiveTotals(
+                viewers: try row.get("viewers"), likesReported: try row.get("likes_reported"),
+                likesOwn: try row.get("likes_own"), likesPassed: try row.get("likes_passed"),
+                coins: try row.get("coins"),
+                state: try row.get("state", as: String?.self).flatMap(ControlAction.init(rawValue:))
+            ))
     }
 
     // Livestreams.
@@ -77,6 +86,23 @@ struct LiveStore: Sendable {
             """) == 1
     }
 
+    /// Writes the totals of livestreams that `owner` still holds.
+    func write(_ totals: [(LivestreamID, LiveTotals)], owner: ProcessID) async throws {
+        try await pool.execute(
+            """
+            UPDATE live.livestream l
+            SET viewers = t.viewers, likes_reported = t.likes_reported, likes_own = t.likes_own,
+                likes_passed = t.likes_passed, coins = t.coins, state = nullif(t.state, '')
+            FROM unnest(\(totals.map(\.0)), \(totals.map { Int64($0.1.viewers) }),
+                \(totals.map { Int64($0.1.likesReported) }),
+                \(totals.map { Int64($0.1.likesOwn) }),
+                \(totals.map { Int64($0.1.likesPassed) }), \(totals.map { Int64($0.1.coins) }),
+                \(totals.map { $0.1.state?.rawValue ?? "" }))
+                AS t (id, viewers, likes_reported, likes_own, likes_passed, coins, state)
+            WHERE l.id = t.id AND l.lease_owner = \(owner)
+            """)
+    }
+
     // Leases.
 
     /// Renews what `owner` holds; returns which of `ids` it still holds.
@@ -93,9 +119,10 @@ struct LiveStore: Sendable {
         return Set(held)
     }
 
-    /// Takes livestreams whose process stopped renewing; each goes to one taker alone.
+    /// Takes livestreams whose process stopped renewing; each goes to one taker alone. A lease that
+    /// lasts for longer than any can was given before the clock was set back.
     func takeOver(
-        owner: ProcessID, leaseSeconds: Double, limit: Int
+        owner: ProcessID, leaseSeconds: Double, leaseSecondsMax: Double, limit: Int
     ) async throws -> [Livestream] {
         try await pool.query(
             """
@@ -105,7 +132,8 @@ struct LiveStore: Sendable {
             WHERE id IN (
                 SELECT id FROM live.livestream
                 WHERE ended_at IS NULL
-                    AND (lease_expires_at IS NULL OR lease_expires_at < now())
+                    AND (lease_expires_at IS NULL OR lease_expires_at < now()
+                        OR lease_expires_at > now() + make_interval(secs => \(leaseSecondsMax)))
                 ORDER BY id LIMIT \(limit) FOR UPDATE SKIP LOCKED)
             RETURNING \(Self.columns)
             """, row: Self.livestream)

@@ -7,15 +7,21 @@ final class OpenRoom: Sendable {
     private let room: Mutex<LiveRoom>
     /// Monotonic nanoseconds until which the lease surely lasts.
     private let validUntilNanoseconds: Atomic<Int64>
+    private let written: Mutex<LiveTotals>
 
-    init(_ livestream: Livestream, seed: UInt64, validUntilNanoseconds: Int64) {
+    /// - Parameter isResumed: another process, or an earlier run of this one, held it before.
+    init(
+        _ livestream: Livestream, isResumed: Bool, seed: UInt64, validUntilNanoseconds: Int64
+    ) {
         self.livestream = livestream
         // Frames that are fed into a livestream of our own are a replay.
         let source = livestream.source == .native ? SourceKind.replay : livestream.source
         room = Mutex(
             LiveRoom(
                 livestream: livestream.id, source: source,
-                hostID: livestream.hostID.isEmpty ? nil : livestream.hostID, seed: seed))
+                hostID: livestream.hostID.isEmpty ? nil : livestream.hostID, seed: seed,
+                resuming: isResumed ? livestream.totals : nil))
+        written = Mutex(livestream.totals)
         self.validUntilNanoseconds = Atomic(validUntilNanoseconds)
     }
 
@@ -30,6 +36,22 @@ final class OpenRoom: Sendable {
 
     var summary: LiveRoom.Summary { room.withLock { $0.summary } }
     var recentEvents: [LiveEvent] { room.withLock { $0.recentEvents } }
+
+    /// The totals as they are to be written down; nil if they stand there already.
+    /// - Parameter isLast: nothing comes after them.
+    func totalsToWrite(isLast: Bool) -> LiveTotals? {
+        var totals = room.withLock { $0.totals }
+        let written = written.withLock { $0 }
+        totals.likesPassed = totals.likes
+        if !isLast, totals.likes > 0 {
+            let gained = max(0, totals.likes - written.likes)
+            totals.likesPassed += max(LiveLimits.likesMargin, 2 * gained)
+        }
+        return totals == written ? nil : totals
+    }
+
+    /// Tells that the totals were written down.
+    func wrote(_ totals: LiveTotals) { written.withLock { $0 = totals } }
 
     func connected(_ now: Moment) { room.withLock { $0.connected(now: now) } }
     func tick(_ now: Moment) -> [LiveEvent] { room.withLock { $0.tick(now: now) } }

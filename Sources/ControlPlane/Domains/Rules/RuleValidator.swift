@@ -29,9 +29,8 @@ package struct RuleValidator {
     }
 
     private mutating func check(_ rule: Rule) {
-        length(rule.name, "name", 1...80)
-        if rule.name.allSatisfy(\.isWhitespace), !rule.name.isEmpty {
-            add("name", "must not be white space alone")
+        do { _ = try SingleLineName.make(rule.name, lengthMax: Rule.nameLengthMax) } catch {
+            add("name", "\(error)")
         }
         range(rule.priority, "priority", -1000...1000)
         check(rule.trigger)

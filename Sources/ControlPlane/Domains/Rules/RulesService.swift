@@ -47,9 +47,8 @@ package final class RulesService: Sendable {
 
     /// Makes a rule; its id is given here. Throws `RulesError.invalid` or `.tooManyRules`.
     package func make(_ draft: Rule) async throws -> StoredRule {
-        var rule = draft
+        var rule = try await checked(draft)
         rule.id = makeID()
-        try await check(rule)
         guard let stored = try await store.insert(rule, rulesMax: Limits.rulesMax) else {
             throw RulesError.tooManyRules
         }
@@ -79,7 +78,7 @@ package final class RulesService: Sendable {
     /// - Parameter version: what the change was made for; if the rule has another by now, throws
     ///   `RulesError.changedMeanwhile`. Nil replaces whatever is there.
     package func replace(with rule: Rule, version: Int64? = nil) async throws -> StoredRule {
-        try await check(rule)
+        let rule = try await checked(rule)
         return try await change(rule.id, of: rule.workspace) { stored in
             if let version, version != stored.version {
                 throw RulesError.changedMeanwhile(version: stored.version)
@@ -127,11 +126,15 @@ package final class RulesService: Sendable {
         surroundings.changed(try await ruleSet(of: workspace))
     }
 
-    private func check(_ rule: Rule) async throws {
+    /// The rule as it is kept; throws `RulesError.invalid`.
+    private func checked(_ draft: Rule) async throws -> Rule {
+        var rule = draft
         let problems = RuleValidator.problems(in: rule)
         if !problems.isEmpty { throw RulesError.invalid(problems) }
         let missing = await surroundings.problems(rule.workspace, rule.actions)
         if !missing.isEmpty { throw RulesError.invalid(missing) }
+        rule.name = try SingleLineName.make(rule.name, lengthMax: Rule.nameLengthMax)
+        return rule
     }
 
     private func change(

@@ -27,8 +27,8 @@ package final class CredentialKeeper: Worker {
 
     /// - Parameters:
     ///   - renewed: told of each new credential.
-    ///   - clockMeasured: told how far the server's clock is ahead of ours, at the start and
-    ///     with each renewal.
+    ///   - clockMeasured: told how far the server's clock is ahead of ours, at the start, with
+    ///     each renewal, and with each other `measureClock`.
     package init(
         folder: StateFolder, agent: AgentID, key: Ed25519Key, credential: StoredCredential,
         calls: ServerCalls, log: Log, renewed: @escaping @Sendable () -> Void,
@@ -105,7 +105,8 @@ package final class CredentialKeeper: Worker {
 
     /// How far the server's clock is ahead of ours, milliseconds; less than the two seconds
     /// that its whole-second date can tell counts as nothing.
-    private func measureClock() async throws -> Int64 {
+    @discardableResult
+    func measureClock() async throws -> Int64 {
         let start = SystemTime.unixMilliseconds
         guard let date = try await calls.health() else { return 0 }
         let middle = start / 2 + SystemTime.unixMilliseconds / 2

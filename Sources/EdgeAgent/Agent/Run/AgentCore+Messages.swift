@@ -87,12 +87,18 @@ extension AgentCore {
             cancelled.remove(at: index)
             return end(command, .cancelled, .takenBack)
         }
+        if serverClock.hasStepped(
+            unixMilliseconds: SystemTime.unixMilliseconds, monotonicNanoseconds: now)
+        {
+            setup.clockDoubted()
+        }
         do {
             let accepted = try CommandVerifier.verify(
                 command, nowMilliseconds: nowMilliseconds,
                 manifest: boards[command.board]?.manifest)
             take(command, accepted, payload: payload, at: now)
         } catch {
+            if error.reason == .late || error.reason == .clockSkew { setup.clockDoubted() }
             end(command, error.status, error.reason, error.detail)
         }
     }

@@ -18,11 +18,15 @@ package final class AgentCore: @unchecked Sendable {
         package var startedAtMilliseconds: Int64
         package var ports: PortScanner
         package var baud: Int
+        /// Told when what is known of the server's clock may be wrong; `setClockAhead` answers.
+        package var clockDoubted: @Sendable () -> Void
 
         package init(
             version: String, clock: String, startedAtMilliseconds: Int64,
-            ports: PortScanner, baud: Int = 115_200
+            ports: PortScanner, baud: Int = 115_200,
+            clockDoubted: @escaping @Sendable () -> Void = {}
         ) {
+            self.clockDoubted = clockDoubted
             self.version = version
             self.clock = clock
             self.startedAtMilliseconds = startedAtMilliseconds
@@ -69,8 +73,9 @@ package final class AgentCore: @unchecked Sendable {
     var isStatePending = false
     var isEnded = false
     var recent: [Outcome] = []
-    /// What the server's clock is ahead of ours, milliseconds; set by who talks to the server.
-    var clockAheadMilliseconds: Int64 = 0
+    var serverClock = ServerClock(
+        unixMilliseconds: SystemTime.unixMilliseconds,
+        monotonicNanoseconds: SystemTime.monotonicNanoseconds)
     var executedCount = 0
     var receivedCount = 0
 
@@ -145,14 +150,17 @@ package final class AgentCore: @unchecked Sendable {
     /// The server's clock, as far ahead of ours as measured; small differences are noise.
     package func setClockAhead(milliseconds: Int64) {
         loop.preconditionOnLoop()
-        clockAheadMilliseconds =
-            abs(milliseconds) > CommandVerifier.Limits.skewMaxMilliseconds ? milliseconds : 0
+        serverClock.measured(
+            aheadMilliseconds: milliseconds, unixMilliseconds: SystemTime.unixMilliseconds,
+            monotonicNanoseconds: SystemTime.monotonicNanoseconds)
     }
 
     package var isOnline: Bool { isConnected }
 
     /// Unix milliseconds by the server's clock, as far as known.
-    var nowMilliseconds: Int64 { SystemTime.unixMilliseconds &+ clockAheadMilliseconds }
+    var nowMilliseconds: Int64 {
+        serverClock.now(monotonicNanoseconds: SystemTime.monotonicNanoseconds)
+    }
 
     /// Why no command may go out now; nil if they may.
     var hold: Reason? { !isConnected ? .brokerOffline : isStopKnown ? nil : .stopUnknown }

@@ -41,6 +41,7 @@ package final class AgentWorker: Worker {
     private let core: AgentCore
     private let client: MQTTClient
     private let keeper: CredentialKeeper
+    private let clockWatch: ClockWatch
     private let journalKeeper: JournalKeeper
     private let identity: AgentIdentity
 
@@ -71,6 +72,7 @@ package final class AgentWorker: Worker {
             clockMeasured: { ahead in
                 loop.submit { coreHandle.core?.setClockAhead(milliseconds: ahead) }
             })
+        clockWatch = ClockWatch(log: log) { [keeper] in _ = try await keeper.measureClock() }
         client = try Self.makeClient(
             identity, settings, keeper: keeper, loop: loop, log: log, address: address)
         broker.client = client
@@ -82,7 +84,7 @@ package final class AgentWorker: Worker {
                 version: settings.version, clock: MachineClock.bootID,
                 startedAtMilliseconds: started,
                 ports: PortScanner(configured: settings.ports, findsUSB: settings.findsUSB),
-                baud: settings.baud),
+                baud: settings.baud, clockDoubted: { [clockWatch] in clockWatch.doubt() }),
             journal: journal,
             uplink: Self.uplink(client, workspace: identity.workspace, agent: identity.agent),
             loop: loop, log: log)
@@ -92,7 +94,8 @@ package final class AgentWorker: Worker {
     package func run() async throws {
         connectCore()
         try await WorkerGroup(
-            [journalKeeper, client, keeper, CoreWorker(self)], deadline: .seconds(5), log: log
+            [journalKeeper, client, keeper, clockWatch, CoreWorker(self)],
+            deadline: .seconds(5), log: log
         ).run()
     }
 

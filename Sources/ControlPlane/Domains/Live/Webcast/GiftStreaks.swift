@@ -29,6 +29,10 @@ package struct GiftStreaks: Sendable {
         package var history: GiftIncrement?
         package var increment: GiftIncrement?
         package var ended: GiftStreak?
+        /// The frame's numbers cannot be true, and nothing of it counts.
+        package var isRefused = false
+
+        var coins: Int { (history?.coins ?? 0) + (increment?.coins ?? 0) }
     }
 
     /// A streak that fell silent.
@@ -59,10 +63,14 @@ package struct GiftStreaks: Sendable {
     ///   - createdAtMilliseconds: when the source made the frame.
     ///   - connectedAtMilliseconds: when we first connected; the part of a streak that began
     ///     before is history. 0 if nothing is (replays).
+    ///   - coinsMax: how much the frame may add; if it would add more, it is refused.
     package mutating func add(
         _ frame: GiftFrame, key: Key, viewer: Viewer?, createdAtMilliseconds: Int64,
-        connectedAtMilliseconds: Int64, now: Moment
+        connectedAtMilliseconds: Int64, coinsMax: Int = LiveLimits.frameCoins, now: Moment
     ) -> Outcome {
+        guard frame.gift.coins <= LiveLimits.giftCoins, frame.addedCoins <= LiveLimits.frameCoins,
+            frame.repeatCount <= LiveLimits.streakTotal
+        else { return Outcome(isRefused: true) }
         let known = streaks[key]
         var streak =
             known
@@ -83,6 +91,7 @@ package struct GiftStreaks: Sendable {
         var outcome = streak.grow(
             by: frame, streakID: isSingle ? "" : DecimalText.make(key.groupID),
             isPartlyOld: isPartlyOld)
+        guard outcome.coins <= coinsMax else { return Outcome(isRefused: true) }
         if frame.isEnd || isSingle {
             if !streak.isEnded, !isSingle { outcome.ended = streak.ended(key) }
             streak.isEnded = true
@@ -166,7 +175,6 @@ extension GiftStreaks.Streak {
     private mutating func step(
         _ count: Int, coins: Int, streakID: String, frame: GiftFrame, isRecovered: Bool
     ) -> GiftIncrement {
-        let coins = min(coins, LiveLimits.counter)
         total += count
         self.coins = min(self.coins + coins, LiveLimits.counter)
         return GiftIncrement(

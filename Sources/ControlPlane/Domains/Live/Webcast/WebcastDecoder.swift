@@ -44,6 +44,8 @@ package struct WebcastDecoder: ~Copyable, Sendable {
         package let acknowledgement: [UInt8]?
         /// Whether it carried messages; heartbeats and greetings do not.
         package let hasMessages: Bool
+        /// Messages beyond `LiveLimits.messagesPerFrame`, which were not read.
+        package var droppedMessages = 0
     }
 
     package private(set) var counters = Counters()
@@ -89,7 +91,7 @@ package struct WebcastDecoder: ~Copyable, Sendable {
             acknowledgement: isAsked
                 ? OutgoingFrame.acknowledgement(logID: logID, internalExtension: Array(reply))
                 : nil,
-            hasMessages: true)
+            hasMessages: true, droppedMessages: dropped)
     }
 
     private static func item(

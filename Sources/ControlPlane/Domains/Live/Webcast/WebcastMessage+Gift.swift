@@ -51,7 +51,7 @@ private struct RawGift {
         switch field.number {
         case 2: id = field.int64
         case 3: addedCoins = field.clamped(to: LiveLimits.counter)
-        case 5: repeatCount = field.clamped(to: LiveLimits.streakTotal)
+        case 5: repeatCount = field.clamped(to: LiveLimits.counter)
         case 9: isEnd = field.isTrue
         case 11: groupID = field.int64
         default: break
@@ -66,7 +66,7 @@ private struct RawGift {
             case 5: if id == 0 { id = field.int64 }
             case 10: isComboGift = isComboGift || field.isTrue
             case 11: isComboGift = isComboGift || field.integer == 1
-            case 12: price = field.clamped(to: LiveLimits.giftCoins)
+            case 12: price = field.clamped(to: LiveLimits.counter)
             case 16: name = BoundedText.make(field.bytes, limit: LiveLimits.wordBytes)
             default: break
             }

@@ -6,6 +6,8 @@ package import SharedModels
 package struct WebcastNormaliser: Sendable {
     /// How many messages were repeats of known ones.
     package private(set) var repeats = 0
+    /// Gifts and totals of likes whose numbers cannot be true, and which do not count.
+    package private(set) var implausible = 0
 
     /// The source's id of the host, if known: marks the host, and tells gifts to guests apart.
     package var hostID: String?
@@ -15,14 +17,28 @@ package struct WebcastNormaliser: Sendable {
     private var generator: SplitMix
     private var recentIDs = RecentIDs<Int64>(capacity: LiveLimits.rememberedMessages)
     private var streaks = GiftStreaks()
-    private var likes = LikeCounter()
+    /// The likes so far.
+    package private(set) var likes: LikeCounter
     private var firstConnectedAtMilliseconds: Int64 = 0
     private var connectedAtMilliseconds: Int64 = 0
+    /// Coins that gifts may still add in this frame.
+    private var coinsLeft = LiveLimits.frameCoins
+    /// Whether an earlier process counted here, whose streaks are not known.
+    private let isResumed: Bool
+    /// Whether the next total of likes is compared with one from before a gap.
+    private var isAfterGap: Bool
 
-    /// - Parameter seed: of the random bits of event ids.
+    /// - Parameters:
+    ///   - seed: of the random bits of event ids.
+    ///   - likes: what an earlier process counted; nil if there was none. What the source's
+    ///     first messages tell of the time before is history then.
     package init(
-        livestream: LivestreamID, source: SourceKind, hostID: String? = nil, seed: UInt64
+        livestream: LivestreamID, source: SourceKind, hostID: String? = nil, seed: UInt64,
+        resuming likes: LikeCounter? = nil
     ) {
+        self.likes = likes ?? LikeCounter()
+        isResumed = likes != nil
+        isAfterGap = isResumed
         self.livestream = livestream
         self.source = source
         self.hostID = hostID
@@ -34,7 +50,11 @@ package struct WebcastNormaliser: Sendable {
     package mutating func connected(atUnixMilliseconds time: Int64) {
         if firstConnectedAtMilliseconds == 0 { firstConnectedAtMilliseconds = time }
         connectedAtMilliseconds = time
+        isAfterGap = true
     }
+
+    /// Tells that the messages of another frame follow.
+    package mutating func beginFrame() { coinsLeft = LiveLimits.frameCoins }
 
     /// Appends what `message` means to `events`: none for a repeat, mostly one, up to three for
     /// a gift.
@@ -47,6 +67,10 @@ package struct WebcastNormaliser: Sendable {
             return
         }
         let created = message.createdAtMilliseconds
+        if isResumed, firstConnectedAtMilliseconds == 0, !isHistory {
+            // A recording goes on: by its own clock, this is where we come in again.
+            firstConnectedAtMilliseconds = max(created, 0)
+        }
         let stamp = Stamp(
             messageID: message.messageID, createdAtMilliseconds: created,
             viewer: viewer(message),
@@ -54,8 +78,7 @@ package struct WebcastNormaliser: Sendable {
         switch message.content {
         case .chat(let text): append(.comment(text: text), stamp, to: &events)
         case .gift(let frame): add(frame, room: message.roomID, stamp, to: &events)
-        case .like(let count, let total):
-            append(.like(likes.frame(count: count, total: total)), stamp, to: &events)
+        case .like(let count, let total): add(count, total, stamp, to: &events)
         case .follow: append(.follow, stamp, to: &events)
         case .share: append(.share, stamp, to: &events)
         case .join: append(.join, stamp, to: &events)
@@ -107,6 +130,25 @@ package struct WebcastNormaliser: Sendable {
             roles: viewer.roles.union(.host))
     }
 
+    /// Likes from before a gap are history, so that their milestones are not passed now.
+    private mutating func add(
+        _ count: Int, _ total: Int, _ stamp: Stamp, to events: inout [LiveEvent]
+    ) {
+        if total > LiveLimits.likesTotal { implausible += 1 }
+        let before = likes.total
+        let increment = likes.frame(count: count, total: total)
+        let missed = increment.total - increment.count
+        if isAfterGap, !stamp.isHistory, (1...LiveLimits.likesTotal).contains(total) {
+            isAfterGap = false
+            if missed > before {
+                append(
+                    .like(LikeIncrement(count: 0, total: missed)), stamp, isHistory: true,
+                    to: &events)
+            }
+        }
+        append(.like(increment), stamp, to: &events)
+    }
+
     private mutating func add(
         _ frame: GiftFrame, room: Int64, _ stamp: Stamp, to events: inout [LiveEvent]
     ) {
@@ -116,7 +158,10 @@ package struct WebcastNormaliser: Sendable {
         let outcome = streaks.add(
             frame, key: key, viewer: stamp.viewer,
             createdAtMilliseconds: stamp.createdAtMilliseconds,
-            connectedAtMilliseconds: firstConnectedAtMilliseconds, now: stamp.now)
+            connectedAtMilliseconds: firstConnectedAtMilliseconds, coinsMax: coinsLeft,
+            now: stamp.now)
+        if outcome.isRefused { implausible += 1 }
+        coinsLeft -= outcome.coins
         if let history = outcome.history {
             append(.gift(named(history, frame)), stamp, isHistory: true, to: &events)
         }

@@ -66,6 +66,9 @@ package struct RuleEngine: Sendable {
         likes.next = 0
     }
 
+    /// Tells how many likes there were before: their milestones are passed.
+    package mutating func resume(likes total: Int) { likes.skip(to: total) }
+
     /// Appends to `cues` what the event makes happen, in the order in which it shall be done.
     /// - Parameters:
     ///   - now: monotonic nanoseconds.
@@ -73,7 +76,10 @@ package struct RuleEngine: Sendable {
     package mutating func decide(
         on event: LiveEvent, at now: Int64, makeID: () -> CueID, into cues: inout [Cue]
     ) {
-        guard !event.isHistory else { return }
+        if event.isHistory {
+            if case .like(let increment) = event.happening { likes.skip(to: increment.total) }
+            return
+        }
         let likesBefore = likes.total
         ruleSet.match(event, likes: &likes, into: &matches)
         counts.matches += matches.count

@@ -17,6 +17,9 @@ package struct LikeMeter: Hashable, Sendable {
         return before
     }
 
+    /// Takes likes that make no cue: from before a restart, or history.
+    mutating func skip(to total: Int) { self.total = max(self.total ?? 0, total) }
+
     /// How many multiples of `distance` lie above `before`, up to `total`.
     static func passed(every distance: Int, from before: Int, to total: Int) -> Int {
         distance > 0 ? total / distance - before / distance : 0

@@ -2,6 +2,7 @@ extension Connection {
     /// Turns into a WebSocket; the handshake was checked by `WebSocketHandshake`.
     func beginWebSocket(_ response: Response, _ handler: WebSocketHandler) {
         guard let current = exchange else { return }
+        deadlineNanoseconds = firstPing()
         enqueueHead(response, .none)
         exchange?.answer = .ended
         let session = WebSocketSession(handler, WebSocket(id: current.request.id, connection: self))
@@ -9,7 +10,6 @@ extension Connection {
         task = nil
         releaseParser()
         hasFreshInput = !input.isEmpty
-        deadlineNanoseconds = firstPing()
         session.open()
         standOn(response.right)
         pump()
@@ -19,13 +19,14 @@ extension Connection {
     func beginEvents(_ response: Response, _ handler: EventStreamHandler) {
         guard let current = exchange else { return }
         exchange?.keepsAlive = false
+        // Before the head, which goes out at once: who has seen it may count on the ping.
+        deadlineNanoseconds = firstPing()
         enqueueHead(response, .close)
         exchange?.answer = .ended
         if current.isHead { return endEvents() }
         let sink = EventSink(id: current.request.id, connection: self)
         phase = .events(sink)
         task = nil
-        deadlineNanoseconds = firstPing()
         closeHooks.append { handler.closed(sink) }
         handler.opened(sink)
         standOn(response.right)

@@ -29,9 +29,15 @@ package struct Migrator: Sendable {
 
     /// Applies what is missing. Returns the names of what it applied itself.
     /// Throws `MigrationError` or `PostgresError`; what was applied before stays.
-    package func migrate() async throws -> [String] {
+    /// - Parameter applied: told of each as soon as the database has it.
+    package func migrate(
+        applied: @Sendable (String) -> Void = { _ in }
+    ) async throws -> [String] {
         var names: [String] = []
-        while let name = try await applyNext() { names.append(name) }
+        while let name = try await applyNext() {
+            applied(name)
+            names.append(name)
+        }
         return names
     }
 

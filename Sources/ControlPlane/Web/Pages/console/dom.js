@@ -75,8 +75,8 @@ export class Parts {
 // What draws nothing but changes what is drawn: direction marks, zero-width spaces, controls.
 // Joiners stay as they are, because scripts and emoji need them.
 const INVISIBLE = new RegExp(
-    "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e"
-    + "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]");
+    "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u180e\\u200b\\u200e\\u200f"
+    + "\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb]");
 
 /// Text of a stranger: kept apart from the direction of what stands around it, its invisible
 /// characters made visible. Its `textContent` is exactly the text.
