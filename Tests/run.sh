@@ -21,7 +21,7 @@ for module in $modules; do
         grep -E '^✔ Test run|SKIPPED' "$log"
     else
         failed+=("$module")
-        grep -E '^✘|recorded an issue|Fatal error|crashed|error:' "$log" | head -40
+        grep -E '^✘|recorded an issue|Fatal error|crashed|error:' "$log" | head -40 | cut -c1-1000
         echo "the whole output: $log"
     fi
     echo "   $((SECONDS - start)) s"
