@@ -2,6 +2,16 @@ import HTTP
 import Platform
 import Synchronization
 
+extension HTTPLimits {
+    /// With deadlines that no busy computer reaches; a test of one sets it itself.
+    static var patient: HTTPLimits {
+        var limits = HTTPLimits()
+        limits.headDeadline = .seconds(300)
+        limits.bodyGrace = .seconds(300)
+        return limits
+    }
+}
+
 /// A server on a free port, stopped at the end of `body`.
 struct TestServer: Sendable {
     let port: UInt16
@@ -23,7 +33,7 @@ struct TestServer: Sendable {
     }
 
     static func run(
-        _ endpoints: [Endpoint], hooks: Hooks = Hooks(), limits: HTTPLimits = HTTPLimits(),
+        _ endpoints: [Endpoint], hooks: Hooks = Hooks(), limits: HTTPLimits = .patient,
         loopCount: Int = 1, fallback: (@Sendable (Request) async -> Response?)? = nil,
         _ body: (TestServer) async throws -> Void
     ) async throws {
