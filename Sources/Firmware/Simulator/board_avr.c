@@ -20,6 +20,7 @@
 #include <avr_ioport.h>       // pins
 #include <avr_uart.h>         // line
 #include <sim_avr.h>          // the chip
+#include <sim_core.h>         // avr_sreg_set
 #include <sim_cycle_timers.h> // byte times
 #include <sim_io.h>           // avr_ioctl
 #include <stdlib.h>           // strtoul
@@ -337,9 +338,8 @@ static void hang(bool interrupts_off) {
     chip.avr->flash[HANG_AT + 1] = 0xCF;
     chip.avr->pc = HANG_AT;
     chip.avr->state = cpu_Running;
-    if (interrupts_off) {
-        chip.avr->sreg[S_I] = 0;
-    }
+    // Wherever it was: a handler that is left in the middle would have interrupts off.
+    avr_sreg_set(chip.avr, S_I, interrupts_off ? 0 : 1);
     cue_sim_event(&chip.sim, now_us(), "\"hang\":true");
 }
 
