@@ -18,12 +18,13 @@ private final class Doubts: Sendable {
 @Suite("Agent core", .serialized)
 struct AgentCoreTests {
     private func stage(
-        _ kind: SimulatedBoard.Kind = .host, clockDoubted: @escaping @Sendable () -> Void = {}
+        _ kind: SimulatedBoard.Kind = .host, cutOffAfter: Duration = .seconds(3600),
+        clockDoubted: @escaping @Sendable () -> Void = {}
     ) async throws -> (SimulatedBoard, TestAgent) {
         let board = try await SimulatedBoard.start(kind)
         let agent = try TestAgent(
             folder: try TestProcess.makeFolder("agent"), ports: [board.port],
-            clockDoubted: clockDoubted)
+            cutOffAfter: cutOffAfter, clockDoubted: clockDoubted)
         try await agent.start()
         try await agent.armed()
         return (board, agent)
@@ -274,6 +275,30 @@ struct AgentCoreTests {
         let outcome = try await agent.outcome(of: waiting.id)
         #expect(outcome.status == .expired && outcome.reason == "broker_offline")
         #expect(board.risings(8).isEmpty)
+        await agent.end()
+    }
+
+    @Test("without a broker for too long the board is safe, until the stop state is told again")
+    func cutOff() async throws {
+        let (board, agent) = try await stage(cutOffAfter: .milliseconds(300))
+        let uid = BoardUID(value: 0xAB)
+        let running = TestAgent.command(.pulse(durationMilliseconds: 9000), on: "relay1")
+        await agent.send(.command, running)
+        #expect(try await agent.outcome(of: running.id).status == .executed)
+        await agent.onLoop { $0.setConnected(false, trouble: "cut") }
+        try await agent.wait("a safe board") {
+            await agent.onLoop { $0.boards[uid]?.condition == .safe }
+        }
+        try await agent.wait("the relay to open") { board.level(7) == 0 }
+        // Coming back alone arms nothing: nobody has said yet whether it is stopped.
+        await agent.onLoop { $0.setConnected(true, trouble: "") }
+        let early = TestAgent.command(.pulse(durationMilliseconds: 10), on: "relay2")
+        await agent.send(.command, early)
+        #expect(await agent.onLoop { $0.boards[uid]?.condition } == .safe)
+        await agent.send(
+            .estop, EmergencyStop(sequence: 0, isAgentStopped: false, stoppedBoards: []))
+        #expect(try await agent.outcome(of: early.id).status == .executed)
+        #expect(board.risings(7).count == 1 && board.risings(8).count == 1)
         await agent.end()
     }
 

@@ -39,6 +39,7 @@ final class TestAgent: Sendable {
     init(
         folder: String, ports: [String],
         steps: @escaping @Sendable (JournalStep) -> Void = { _ in },
+        cutOffAfter: Duration = .seconds(3600),
         clockDoubted: @escaping @Sendable () -> Void = {}
     ) throws {
         self.folder = folder
@@ -48,7 +49,7 @@ final class TestAgent: Sendable {
         core = AgentCore(
             AgentCore.Setup(
                 version: "test", clock: "here", startedAtMilliseconds: 0,
-                ports: PortScanner(configured: ports, findsUSB: false),
+                ports: PortScanner(configured: ports, findsUSB: false), cutOffAfter: cutOffAfter,
                 clockDoubted: clockDoubted),
             journal: try Journal(path: folder + "/journal.db"),
             uplink: Uplink { leaf, payload, _, done in

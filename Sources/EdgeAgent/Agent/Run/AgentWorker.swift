@@ -92,9 +92,12 @@ package final class AgentWorker: Worker {
     }
 
     package func run() async throws {
+        // Before the broker may deliver: what waits there is meant for boards that the journal
+        // knows, and must not come before what a dead process left is taken up.
+        let control = try await start()
         connectCore()
         try await WorkerGroup(
-            [journalKeeper, client, keeper, clockWatch, CoreWorker(self)],
+            [journalKeeper, client, keeper, clockWatch, CoreWorker(self, control)],
             deadline: .seconds(5), log: log
         ).run()
     }
@@ -132,6 +135,8 @@ package final class AgentWorker: Worker {
         var configuration = MQTTConfiguration(
             address: address ?? found, clientID: client, username: client,
             password: { keeper.password })
+        // Half the usual: a broker that hangs is noticed within 20 s, as no E-stop comes through.
+        configuration.keepAlive = .seconds(10)
         let topic = Topic(workspace: identity.workspace, agent: identity.agent, leaf: .state)
         configuration.will = MQTTMessage(
             topic: topic.name, payload: try offline(settings.version), isRetained: true)
@@ -162,45 +167,47 @@ package final class AgentWorker: Worker {
         }
     }
 
-    /// Starts the core and the control socket, waits for cancellation, and ends both.
+    /// Starts the core and the control socket.
+    private func start() async throws -> ControlBox {
+        try await withCheckedThrowingContinuation { done in
+            loop.submit { [self] in
+                let control = ControlServer(path: folder.controlPath, loop: loop, log: log) {
+                    [core] in core.status
+                }
+                do {
+                    try core.start()
+                    try control.start()
+                    done.resume(returning: ControlBox(control))
+                } catch {
+                    done.resume(throwing: error)
+                }
+            }
+        }
+    }
+
+    /// Waits for cancellation, and ends the core and the control socket.
     private struct CoreWorker: Worker {
         let name = "core"
         private let agent: AgentWorker
+        private let control: ControlBox
 
-        init(_ agent: AgentWorker) { self.agent = agent }
+        init(_ agent: AgentWorker, _ control: ControlBox) {
+            self.agent = agent
+            self.control = control
+        }
 
         func run() async throws {
-            let control = try await start()
             let (ends, end) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
             await withTaskCancellationHandler {
                 for await _ in ends { break }
             } onCancel: {
                 end.finish()
             }
-            await stop(control)
-        }
-
-        private func start() async throws -> ControlBox {
-            let agent = agent
-            return try await withCheckedThrowingContinuation { done in
-                agent.loop.submit {
-                    let core = agent.core
-                    let control = ControlServer(
-                        path: agent.folder.controlPath, loop: agent.loop, log: agent.log
-                    ) { core.status }
-                    do {
-                        try core.start()
-                        try control.start()
-                        done.resume(returning: ControlBox(control))
-                    } catch {
-                        done.resume(throwing: error)
-                    }
-                }
-            }
+            await stop()
         }
 
         /// A stop without a will must say itself that the agent is offline.
-        private func stop(_ control: ControlBox) async {
+        private func stop() async {
             let agent = agent
             await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
                 agent.loop.submit {

@@ -299,7 +299,7 @@ export class Stops {
         if (away.length > 0) {
             parts.push(`${plural(away.length, "board")} offline: no command gets there, and the stop `
                 + "is obeyed first on return. A board whose agent has died makes itself safe; where "
-                + "the agent is only cut off, what is on ends by its own limits.");
+                + "the agent is only cut off, it does so within half a minute.");
         }
         if (stop.kept === false) {
             parts.push("Not written down yet: it would not outlast a restart of the server.");
