@@ -92,11 +92,12 @@ final class SimulatedBoard: Sendable {
         let level: Int?
         let wallNanoseconds: Int64
         let microseconds: Int64
-        let received: String?
+        let servo: String?
+        let widthMicroseconds: Int?
 
         enum CodingKeys: String, CodingKey {
+            case servo, widthMicroseconds = "width_us"
             case pin, level, wallNanoseconds = "wall_ns", microseconds = "t_us"
-            case received = "uart_rx"
         }
     }
 
@@ -138,19 +139,15 @@ final class SimulatedBoard: Sendable {
     /// The pin's last level; nil if it never had one.
     func level(_ pin: Int) -> Int? { events.last { $0.pin == "D\(pin)" }?.level }
 
-    /// When the last byte of each frame of a type was on the line, monotonic nanoseconds.
-    /// A frame that is sent again is the same frame, and counts once.
-    func frames(ofType type: UInt8) -> [Int64] {
-        var last = ""
-        return events.compactMap { event in
-            guard let hex = event.received, hex != last else { return nil }
-            // 00, the COBS code, then the type, which is never zero.
-            let position = hex.index(hex.startIndex, offsetBy: 4, limitedBy: hex.endIndex)
-            guard let position, hex[position...].prefix(2) == String(format: "%02x", type) else {
-                return nil
-            }
-            last = hex
-            return event.wallNanoseconds
+    /// How often the servo at this pin began to hold a position.
+    func holds(_ pin: Int) -> Int {
+        var width = 0
+        var count = 0
+        for event in events where event.servo == "D\(pin)" {
+            let next = event.widthMicroseconds ?? 0
+            if width == 0, next > 0 { count += 1 }
+            width = next
         }
+        return count
     }
 }
