@@ -68,7 +68,8 @@ struct AgentCoreTests {
         }
         for command in commands { await agent.send(.command, command) }
         for command in commands {
-            #expect(try await agent.outcome(of: command.id).status == .executed)
+            let outcome = try await agent.outcome(of: command.id)
+            #expect(outcome.status == .executed, "\(outcome.reason)")
         }
         try await agent.wait("the edges") { board.risings(7).count >= 20 }
         #expect(board.risings(7).count == 20)
