@@ -935,6 +935,22 @@ def a_control_plane_that_is_killed_in_its_first_start_starts_again_at_once(show)
         check(second.wait(timeout=60) == 0, f"it ended with {second.returncode}")
 
 
+@case
+def cues_go_on_however_long_postgresql_hangs(show):
+    """Longer than a lease lasts: nobody else can hold the livestream, so it is not let go."""
+    path = f"/api/v1/livestreams/{show.live}/socket"
+    viewer = WebSocket("127.0.0.1", show.http_port, path, show.api.token)
+    viewer.drain()
+    with show.frozen("postgres"):
+        end = time.monotonic() + 18
+        while time.monotonic() < end:
+            before = show.pulses()
+            viewer.send({"type": "comment", "text": "go"})
+            show.wait("the lamp", lambda: show.pulses() > before, seconds=5)
+            time.sleep(0.5)  # The pace of the show, not a wait for something.
+    viewer.close()
+
+
 def run(function):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cuelight-system-", dir="/tmp"))
     folder.chmod(0o755)
