@@ -929,6 +929,47 @@ def a_control_plane_that_is_stopped_while_it_starts_ends_cleanly(show):
         check(not left, f"{line}: still running: {left}")
 
 
+@case
+def a_control_plane_that_is_killed_in_its_first_start_starts_again_at_once(show):
+    """What it had started to make the cluster writes there for a moment still."""
+    for number in range(6):
+        folder = show.folder / f"killed{number}"
+        command = [
+            PROGRAMS / "cuelight", "up", "--data", folder, "--listen", f"127.0.0.1:{free_port()}",
+            "--mqtt-listen", f"127.0.0.1:{free_port()}",
+            "--broker-plugin", BUILD / "broker" / "cuelight_auth.so",
+        ]  # fmt: skip
+        first = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        show.wait("a cluster in the making", (folder / "postgres.new" / "base" / "1").exists)
+        first.kill()
+        first.wait()
+        second = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        told = ""
+        for told in second.stderr:
+            if '"listening"' in told:
+                break
+        check('"listening"' in told, f"it never listened; the last was {told}")
+        second.terminate()
+        second.stderr.read()
+        check(second.wait(timeout=60) == 0, f"it ended with {second.returncode}")
+
+
+@case
+def cues_go_on_however_long_postgresql_hangs(show):
+    """Longer than a lease lasts: nobody else can hold the livestream, so it is not let go."""
+    path = f"/api/v1/livestreams/{show.live}/socket"
+    viewer = WebSocket("127.0.0.1", show.http_port, path, show.api.token)
+    viewer.drain()
+    with show.frozen("postgres"):
+        end = time.monotonic() + 18
+        while time.monotonic() < end:
+            before = show.pulses()
+            viewer.send({"type": "comment", "text": "go"})
+            show.wait("the lamp", lambda: show.pulses() > before, seconds=5)
+            time.sleep(0.5)  # The pace of the show, not a wait for something.
+    viewer.close()
+
+
 def run(function):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cuelight-system-", dir="/tmp"))
     folder.chmod(0o755)

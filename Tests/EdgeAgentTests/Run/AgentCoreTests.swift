@@ -47,6 +47,15 @@ struct AgentCoreTests {
         await agent.end()
     }
 
+    @Test("how long it is up does not go by the clock of the day, which may be set after the start")
+    func uptime() async throws {
+        // By that clock a test agent has started in 1970.
+        let (_, agent) = try await stage()
+        let seconds = await agent.onLoop { $0.telemetry.uptimeSeconds }
+        #expect((0..<86_400).contains(seconds))
+        await agent.end()
+    }
+
     @Test("a command that comes again is not done again, and its outcome is told again")
     func repeated() async throws {
         let (board, agent) = try await stage()

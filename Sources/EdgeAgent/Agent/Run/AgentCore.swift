@@ -61,6 +61,8 @@ package final class AgentCore: @unchecked Sendable {
     let decoder = JSONDecoder()
     let encoder = JSONEncoder()
 
+    /// Monotonic; many of these computers know the time of day only after they have started.
+    let startedNanoseconds = SystemTime.monotonicNanoseconds
     var boards: [BoardUID: BoardSession] = [:]
     var drivers: [String: PortDriver] = [:]
     var driverOfBoard: [BoardUID: PortDriver] = [:]

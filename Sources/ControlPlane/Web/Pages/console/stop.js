@@ -102,6 +102,12 @@ export class Stops {
             if (unconfirmed.has(agent.id)) agent.stop_confirmed = false;
             if (confirmed.has(agent.id)) agent.stop_confirmed = true;
         }
+        // No board of theirs that is meant is armed any more; the list may be older than that.
+        for (const device of report.stopped ? this.#devices({ scope, target_id: id }) : []) {
+            if (device.condition === "armed" && confirmed.has(device.agent_id)) {
+                device.condition = "estopped";
+            }
+        }
         this.#workspace.reloadStage();
     }
 
