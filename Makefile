@@ -3,14 +3,18 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
+# Released programs bring Swift's libraries along, so that a machine that runs them needs no toolchain.
+STATIC := --static-swift-stdlib
 DEBUG := .build/debug
 RELEASE := .build/release
+# What needs root gets it as the set-up does.
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 include Sources/Firmware/firmware.mk
 include Sources/ControlPlane/BrokerPlugin/broker.mk
 -include Tests/WebTests/web.mk
 
-.PHONY: help setup parts build release run test test-fast swift-test system-test tidy format golden smoke bench ci clean
+.PHONY: help setup parts build release agent-release run test test-fast swift-test system-test tidy format golden smoke bench package package-check package-test ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 18
@@ -26,8 +30,8 @@ parts: setup
 	@$(MAKE) --no-print-directory broker-plugin firmware
 
 release: parts ## optimised programs, the broker's plugin and the board's firmware
-	swift build $(SWIFT_FLAGS) -c release --product cuelight
-	swift build $(SWIFT_FLAGS) -c release --product cuelight-agent
+	swift build $(SWIFT_FLAGS) $(STATIC) -c release --product cuelight
+	swift build $(SWIFT_FLAGS) $(STATIC) -c release --product cuelight-agent
 
 run: release ## the whole demo: services, control plane, agent, simulated board, livestream
 	@deploy/demo.sh
@@ -37,6 +41,7 @@ test: build parts ## everything, on real services and simulated boards
 	@$(MAKE) --no-print-directory broker-test
 	@$(MAKE) --no-print-directory swift-test
 	@$(MAKE) --no-print-directory system-test
+	@$(MAKE) --no-print-directory package-check
 	@CUELIGHT_CONFIGURATION=debug $(MAKE) --no-print-directory web-test
 
 swift-test: build parts ## the Swift tests alone (ONLY="RulesTests LiveTests" for some)
@@ -64,8 +69,20 @@ smoke: release ## 300 cues through every real part; prints one JSON line
 	@python3 Tests/Smoke/smoke.py
 
 bench: setup ## measures beside peers; writes docs/benchmarks.md (ONLY=rules for one part)
-	swift build $(SWIFT_FLAGS) -c release --product cuelight-bench
+	swift build $(SWIFT_FLAGS) $(STATIC) -c release --product cuelight-bench
 	$(RELEASE)/cuelight-bench $(ONLY)
+
+agent-release: parts
+	swift build $(SWIFT_FLAGS) $(STATIC) -c release --product cuelight-agent
+
+package: agent-release ## the agent's Debian package, in .build/package (ARCH=arm64 AGENT=… SIMULATOR=…)
+	@deploy/package/build.sh
+
+package-check: agent-release ## what is in the package, and its life on an overlay of this machine
+	@$(ROOT) python3 Tests/PackageTests/run.py $(ONLY)
+
+package-test: agent-release ## the same on a new Debian with nothing else, made by debootstrap
+	@$(ROOT) python3 Tests/PackageTests/run.py --bare $(ONLY)
 
 ci: ## all that CI runs
 	@.ci/run

@@ -20,6 +20,7 @@ struct PairCommand {
             throw PairError.alreadyPaired(folder.path)
         }
         try folder.make()
+        try folder.becomeOwner()
         try folder.lock()
         // The token works once.
         try folder.checkRoom()

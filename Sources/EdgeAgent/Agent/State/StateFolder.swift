@@ -69,6 +69,25 @@ package struct StateFolder: Sendable, Hashable {
         do { try Folder.make(path, mode: 0o700, isPrivate: true) } catch { throw .system(error) }
     }
 
+    /// Root becomes the user to whom the folder belongs, with that user's groups: what it makes
+    /// there must be the service's. Nothing for anybody else, or where the folder is root's.
+    package func becomeOwner() throws(Problem) {
+        var found = stat()
+        guard geteuid() == 0, stat(path, &found) == 0, found.st_uid != 0 else { return }
+        do throws(LinuxError) {
+            guard let user = getpwuid(found.st_uid) else {
+                throw .init("\(path) belongs to user \(found.st_uid), who", code: ESRCH)
+            }
+            guard initgroups(user.pointee.pw_name, user.pointee.pw_gid) == 0 else {
+                throw .current("initgroups")
+            }
+            guard setgid(user.pointee.pw_gid) == 0 else { throw .current("setgid") }
+            guard setuid(found.st_uid) == 0 else { throw .current("setuid") }
+        } catch {
+            throw .system(error)
+        }
+    }
+
     /// Holds the folder for this process.
     package func lock() throws(Problem) {
         let lock: FolderLock?
