@@ -68,8 +68,8 @@ golden: ## rewrites the golden files; review the difference
 smoke: release ## 300 cues through every real part; prints one JSON line
 	@python3 Tests/Smoke/smoke.py
 
-bench: setup ## measures beside peers; writes docs/benchmarks.md (ONLY=rules for one part)
-	swift build $(SWIFT_FLAGS) $(STATIC) -c release --product cuelight-bench
+bench: release ## measures beside peers; writes docs/benchmarks.md (ONLY=rules for one part)
+	swift build $(SWIFT_FLAGS) -c release --product cuelight-bench
 	$(RELEASE)/cuelight-bench $(ONLY)
 
 agent-release: parts

@@ -12,7 +12,7 @@ packages=(
     gcc g++ make pkg-config gcc-avr avr-libc binutils-avr arduino-core-avr avrdude
     libsimavr-dev libelf-dev
     # The agent's package and its checks.
-    dpkg-dev lintian systemd man-db mandoc debootstrap zsh fish adduser
+    dpkg-dev lintian systemd man-db mandoc debootstrap zsh fish adduser strace
     # Tests.
     python3 python3-venv curl chromium chromium-driver
 )

@@ -28,13 +28,16 @@ BARE = BUILD / "package" / "bookworm"
 PACKAGE = "cuelight-agent"
 STATE = "var/lib/cuelight-agent"
 CONFFILE = "etc/default/cuelight-agent"
+UNIT = "lib/systemd/system/cuelight-agent.service"
 OLD, NEW = "0.0.1", "9.9.9"
 # systemd's own measure of what a service could do if it were taken over; 10 is everything.
 EXPOSURE_MAX = 2.0
+# Of the agent with eight boards, ever.
+MEMORY_MAX_MIB = 40
 PROGRAMS = {
     "lintian": "lintian", "systemd-analyze": "systemd", "mandoc": "mandoc", "man": "man-db",
     "zsh": "zsh", "fish": "fish", "dpkg-shlibdeps": "dpkg-dev", "debootstrap": "debootstrap",
-    "unshare": "util-linux", "readelf": "binutils",
+    "unshare": "util-linux", "readelf": "binutils", "strace": "strace",
 }  # fmt: skip
 
 CASES = []
@@ -125,8 +128,8 @@ def lintian_finds_no_error(shelf):
 
 @case
 def the_service_is_exposed_as_little_as_promised(shelf):
-    unit = shelf.tree / "lib/systemd/system/cuelight-agent.service"
-    told = run("systemd-analyze", "security", "--offline=yes", "--no-pager", unit)
+    told = run(
+        "systemd-analyze", "security", "--offline=yes", "--no-pager", shelf.tree / UNIT)
     match = re.search(r"Overall exposure level for cuelight-agent\.service: ([0-9.]+)", told)
     check(match, told)
     print(f"   exposure {match[1]}")
@@ -135,14 +138,46 @@ def the_service_is_exposed_as_little_as_promised(shelf):
 
 @case
 def the_unit_is_understood(shelf):
-    # The program that it starts must be where it says.
-    told = run(
-        "systemd-analyze", "verify", "--man=no", f"--root={shelf.tree}",
-        "/lib/systemd/system/cuelight-agent.service", code=None,
-    )  # fmt: skip
-    ours = [line for line in told.splitlines() if "cuelight-agent.service:" in line]
-    ours = [line for line in ours if "not found" not in line and "sysinit" not in line]
-    check(not ours, "\n".join(ours))
+    text = (shelf.tree / UNIT).read_text()
+    program = re.search(r"^ExecStart=/(\S+) run", text, re.M)[1]
+    check((shelf.tree / program).exists(), f"{program} is not in the package")
+    copy = shelf.folder / "cuelight-agent.service"
+    copy.write_text(text.replace(f"=/{program} ", f"={shelf.tree}/{program} "))
+    told = run("systemd-analyze", "verify", "--man=no", copy)
+    check(not told.strip(), told)
+
+
+def group(name):
+    """The system calls of one of systemd's groups, such as @file-system."""
+    found = set()
+    for line in run("systemd-analyze", "syscall-filter", name).splitlines()[1:]:
+        word = line.strip()
+        if word.startswith("@"):
+            found |= group(word)
+        elif word and not word.startswith("#"):
+            found.add(word)
+    return found
+
+
+@case
+def the_agent_lives_with_the_system_calls_that_the_unit_leaves_it(shelf):
+    allowed = group("@default")
+    for line in re.findall(r"^SystemCallFilter=(.*)$", (shelf.tree / UNIT).read_text(), re.M):
+        for name in line.removeprefix("~").split():
+            calls = group(name) if name.startswith("@") else {name}
+            allowed = allowed - calls if line.startswith("~") else allowed | calls
+    trace = shelf.folder / "anybody" / "calls"
+    trace.parent.mkdir()
+    os.chown(trace.parent, Boards.USER, Boards.USER)
+    # -D: the agent stays our child, and strace looks on from aside.
+    with Boards(shelf, 1, ["strace", "-D", "-f", "-o", trace]) as boards:
+        pass
+    end = re.compile(rf"^{boards.agent.pid} +\+\+\+ exited with 0", re.M)
+    wait("strace's last line", lambda: end.search(trace.read_text()))
+    made = {match[1] for line in trace.read_text().splitlines() if (match := re.match(r"\d+ +(\w+)\(", line))}
+    check("epoll_wait" in made or "epoll_pwait2" in made or "epoll_pwait" in made, sorted(made))
+    kept = made - allowed
+    check(not kept, f"the unit forbids {sorted(kept)}")
 
 
 @case
@@ -332,6 +367,78 @@ def zsh_completes_commands_flags_and_choices(shelf):
         check(choice in told, f"{choice} is not offered:\n{told}")
 
 
+# What it needs
+
+
+class Boards:
+    """The packaged agent with simulated boards, paired with a server that says yes. Run by
+    nobody: some system calls are root's only."""
+
+    USER = 65534
+    AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--")
+
+    def __init__(self, shelf, count, wrapper=()):
+        self.shelf, self.count, self.wrapper = shelf, count, wrapper
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=shelf.folder))
+        os.chown(self.folder, self.USER, self.USER)
+        shelf.folder.chmod(0o755)
+        self.state = self.folder / "state"
+        self.started = []
+
+    def __enter__(self):
+        agent = self.shelf.agent
+        server, address = serve()
+        pairing = ("pair", "--server", address, "--token", "cat_token")
+        run(*self.AS_USER, agent, *pairing, "--state-dir", self.state)
+        server.shutdown()
+        links = [self.folder / f"board-{number}" for number in range(self.count)]
+        try:
+            for link in links:
+                self.start(agent, "simulate", "--link", link, "--events", "/dev/null")
+            wait("the boards", lambda: all(link.is_symlink() for link in links))
+            ports = [part for link in links for part in ("--port", link)]
+            self.agent = self.start(
+                *self.wrapper, agent, "run", "--no-usb", *ports, "--state-dir", self.state)
+            wait("their answers", self.answering)
+        except Failure:
+            self.end()
+            raise
+        return self
+
+    def start(self, *command):
+        command = [str(part) for part in (*self.AS_USER, *command)]
+        log = open(self.folder / f"{len(self.started)}.log", "wb")
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.started.append(child)
+        return child
+
+    def answering(self):
+        for number, child in enumerate(self.started):
+            if child.poll() is not None:
+                raise Failure((self.folder / f"{number}.log").read_text())
+        told = run(self.shelf.agent, "boards", "--json", "--state-dir", self.state, code=None)
+        boards = json.loads(told)["boards"] if told.startswith("{") else []
+        return len([one for one in boards if one["link"] and one["state"] != "offline"]) == self.count
+
+    def end(self):
+        for child in reversed(self.started):
+            child.terminate()
+        return [child.wait(timeout=30) for child in self.started]
+
+    def __exit__(self, problem, *_):
+        codes = self.end()
+        check(problem or not any(codes), f"they ended with {codes}")
+
+
+@case
+def eight_boards_need_less_memory_than_promised(shelf):
+    with Boards(shelf, 8) as boards:
+        status = pathlib.Path(f"/proc/{boards.agent.pid}/status").read_text()
+        resident = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+    print(f"   {resident:.1f} MiB at most")
+    check(resident < MEMORY_MAX_MIB, f"{resident:.1f} MiB is more than {MEMORY_MAX_MIB}")
+
+
 # The life of an installation
 
 
@@ -359,6 +466,12 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def serve():
+    server = http.server.HTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_port}"
 
 
 class Machine:
@@ -471,9 +584,7 @@ def live(shelf, machine):
     check(not machine.path(f"{STATE}/agent.json").exists(), "it counts as paired")
 
     # Root pairs; what it writes is the service's.
-    server = http.server.HTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
+    server, address = serve()
     machine.run(agent, "pair", "--server", address, "--token", "cat_token", "--name", "desk")
     server.shutdown()
     for name in ("agent.json", "key", "credential.json"):

@@ -4,6 +4,7 @@ Control plane, broker and agent as released, the firmware of eight boards compil
 commands to all of them at a steady pace."""
 
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -80,6 +81,8 @@ def measure(stage):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="cuelight-memory-") as folder:
+        # The services run as a user of their own.
+        os.chmod(folder, 0o755)
         stage = Stage(folder)
         try:
             print(json.dumps(measure(stage)))

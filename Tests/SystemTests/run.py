@@ -1042,7 +1042,7 @@ def boards_are_listed_simulated_and_the_log_is_read(show):
     shown = ask(show, agent, "logs", log, "--lines", "1000")
     written = log.read_text().splitlines()
     check(len(shown.splitlines()) >= len(written) - 5 and '{"time_ms"' not in shown, shown)
-    check(" info    agent  port found  port=" in shown, shown)
+    check(" info    agent.agent  port found  port=" in shown, shown)
     text = written[0] + "\nno line of a log \x1b[31m\n"
     told = subprocess.run(
         [str(agent), "logs", "-", "--level", "error"], input=text, capture_output=True, text=True)
