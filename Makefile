@@ -68,9 +68,10 @@ golden: ## rewrites the golden files; review the difference
 smoke: release ## 300 cues through every real part; prints one JSON line
 	@python3 Tests/Smoke/smoke.py
 
+# Its tests' library knows no static Swift: a folder of its own, so that neither build undoes the other.
 bench: release ## measures beside peers; writes docs/benchmarks.md (ONLY=rules for one part)
-	swift build $(SWIFT_FLAGS) -c release --product cuelight-bench
-	$(RELEASE)/cuelight-bench $(ONLY)
+	swift build $(SWIFT_FLAGS) --scratch-path .build/bench -c release --product cuelight-bench
+	.build/bench/release/cuelight-bench $(ONLY)
 
 agent-release: parts
 	swift build $(SWIFT_FLAGS) $(STATIC) -c release --product cuelight-agent

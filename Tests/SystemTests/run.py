@@ -1012,6 +1012,8 @@ def boards_are_listed_simulated_and_the_log_is_read(show):
     check([board["name"] for board in told["boards"]] == ["host"], told)
     check(told["boards"][0]["state"] == "armed" and told["boards"][0]["link"]["sent"] > 0, told)
 
+    check(any("uart_tx" in event for event in board_events(show)), "the simulator tells no frames")
+
     # A second board, without hardware and without knowing where the simulator is.
     other = show.folder / "other"
     simulator = show.start(
@@ -1033,6 +1035,8 @@ def boards_are_listed_simulated_and_the_log_is_read(show):
 
     boards = show.wait("both boards", both)
     check("00112233aabbccdd" in [board["uid"] for board in boards], boards)
+    events = [json.loads(line) for line in (show.folder / "other-events.jsonl").read_text().splitlines()]
+    check(events and not any("uart_tx" in event for event in events), "frames that nobody asked for")
     lines = ask(show, *command("boards")).splitlines()
     check(len(lines) == 3 and lines[0].split()[:5] == ["UID", "NAME", "PORT", "FIRMWARE", "STATE"], lines)
     check([line.split()[4] for line in lines[1:]] == ["armed"] * 2, lines)

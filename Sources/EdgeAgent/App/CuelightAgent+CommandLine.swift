@@ -106,6 +106,7 @@ extension CuelightAgent {
     private static let simulate: [CommandLineProgram.Flag] = [
         .init("link", "PATH", "where the port appears; else simulated-board in the state folder"),
         .init("events", "FILE", "what the pins do; - for the screen", standard: "-"),
+        .init("frames", "write down the frames of the link too"),
         .init("eeprom", "FILE", "what the board remembers; else beside the port"),
         .init("uid", "DIGITS", "who the board is, 16 hexadecimal digits; else by chance, once"),
         stateFolder,

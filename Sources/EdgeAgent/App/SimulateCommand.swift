@@ -35,6 +35,7 @@ struct SimulateCommand {
             program, "--pty-link", link, "--eeprom", flags["eeprom"] ?? "\(link).eeprom",
             "--events", flags["events"] ?? "-",
         ]
+        if !flags.has("frames") { arguments.append("--no-frames") }
         if let uid = flags["uid"] {
             guard uid.utf8.count == 16, uid.allSatisfy(\.isHexDigit) else {
                 throw Problem.badUID(uid)
