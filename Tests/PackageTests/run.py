@@ -583,6 +583,10 @@ def live(shelf, machine):
     check(told.startswith("cuelight-agent: ") and told.count("\n") == 1, told)
     check(not machine.path(f"{STATE}/agent.json").exists(), "it counts as paired")
 
+    if shelf.is_bare:
+        told = machine.run(agent, "logs", code=1)
+        check("/usr/bin/journalctl" in told and told.count("\n") == 1, told)
+
     # Root pairs; what it writes is the service's.
     server, address = serve()
     machine.run(agent, "pair", "--server", address, "--token", "cat_token", "--name", "desk")

@@ -46,7 +46,7 @@ struct PairCommand {
         return CuelightAgent.say(
             """
             Paired as "\(paired.identity.name)", agent \(paired.identity.agent).
-            Start it with: cuelight-agent run
+            Start it with: \(folder.isOfService ? "systemctl start cuelight-agent" : "cuelight-agent run")
 
             """)
     }

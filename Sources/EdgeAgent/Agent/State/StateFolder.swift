@@ -39,7 +39,14 @@ package struct StateFolder: Sendable, Hashable {
     /// Of a file that is read whole.
     private static let fileMaxBytes = 64 * 1024
 
+    private static let servicePath = "/var/lib/cuelight-agent"
+
     package let path: String
+
+    /// Whether the folder is the packaged service's, where systemd runs it.
+    package var isOfService: Bool {
+        path == Self.servicePath && access("/run/systemd/system", F_OK) == 0
+    }
 
     package init(path: String) { self.path = path }
 
@@ -51,7 +58,7 @@ package struct StateFolder: Sendable, Hashable {
         {
             return StateFolder(path: String(first))
         }
-        if getuid() == 0 { return StateFolder(path: "/var/lib/cuelight-agent") }
+        if getuid() == 0 { return StateFolder(path: servicePath) }
         if let state = environment("XDG_STATE_HOME"), !state.isEmpty {
             return StateFolder(path: "\(state)/cuelight-agent")
         }
