@@ -599,6 +599,16 @@ def live(shelf, machine):
     state = files(machine.path(STATE))
     check("journal.db" in state, f"no journal in {sorted(state)}")
 
+    # No journal is kept in here: a program stands for the one that shows it.
+    machine.path("usr/bin/journalctl").unlink(missing_ok=True)
+    machine.path("usr/bin/journalctl").write_text(
+        """#!/bin/sh\necho '{"message":"hello","level":"error"}'; echo "$@"; exit 0\n""")
+    machine.path("usr/bin/journalctl").chmod(0o755)
+    first, second = machine.run(agent, "logs", "--follow", "--lines", "7").splitlines()
+    check(first.endswith(" error     hello"), first)
+    wanted = "--unit cuelight-agent.service --output cat --no-pager --lines 7 --follow"
+    check(second == wanted, second)
+
     machine.install(shelf.new)
     check(machine.run("dpkg-query", "-W", "-f", "${Version}", agent) == NEW, "not upgraded")
     check(files(machine.path(STATE)) == state, "the upgrade changed the state")
