@@ -7,7 +7,7 @@ from mqtt_wire import Closed
 
 OWN = "cuelight/1/ws-1/agent-1/"
 DOWN = ["command", "cancel", "estop"]
-UP = ["outcome", "state", "manifest", "telemetry"]
+UP = ["outcome", "state", "manifest", "telemetry", "input"]
 NOT_ALLOWED = 135
 
 
@@ -44,7 +44,7 @@ def test_an_agent_subscribes_to_its_own_three_topics_only():
     broker.close()
 
 
-def test_an_agent_publishes_to_its_own_four_topics_only():
+def test_an_agent_publishes_to_its_own_five_topics_only():
     broker = Broker()
     control, watcher = broker.control("control-1"), broker.control("control-2")
     assert watcher.subscribe("cuelight/1/#", "$SYS/broker/clients/connected")[0] == 1

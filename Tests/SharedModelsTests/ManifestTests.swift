@@ -63,10 +63,10 @@ struct ManifestTests {
                 .fill(
                     color: RGB(red: 1, green: 1, blue: 1), first: 0, count: 0,
                     durationMilliseconds: 0), [.strip]
-            ), (.off, [.relay, .servo, .motor, .buzzer, .strip]),
+            ), (.off, Set(Channel.Kind.allKnown.filter(\.isOutput))),
         ]
         for (operation, kinds) in operations {
-            for kind in Channel.Kind.allCases {
+            for kind in Channel.Kind.allKnown + [.other("fogger")] {
                 let refusal = channel(kind: kind, pixels: 8).refusal(of: operation)
                 #expect((refusal == nil) == kinds.contains(kind), "\(kind) \(operation)")
             }
@@ -95,7 +95,7 @@ struct ManifestTests {
 
     @Test("numbers beyond every range are refused and never add up to a trap")
     func extremes() {
-        for kind in Channel.Kind.allCases {
+        for kind in Channel.Kind.allKnown + [.other("fogger")] {
             for value in [Int.min, -1, .max] {
                 let hostile = channel(
                     kind: kind, pin: value, onMax: value, pause: value, angles: (value, value),

@@ -36,7 +36,7 @@ enum PayloadSamples {
         }
     }
 
-    static let all: [Sample] = commands + outcomes + agents + events + rules
+    static let all: [Sample] = commands + outcomes + agents + inputs + events + rules
 
     private static func id<Entity>(_ number: UInt64) -> Identifier<Entity> {
         Identifier(high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0000 | number)
@@ -136,6 +136,46 @@ enum PayloadSamples {
                 ])),
     ]
 
+    private static let inputs = [
+        Sample(
+            "input-change",
+            InputChange(
+                board: board, channel: "button", value: 1,
+                startedAtMilliseconds: 1_800_000_000_000, sequence: 7,
+                readAtMilliseconds: 1_800_000_001_000, isLate: false, agentClock: "boot-2",
+                readNanoseconds: 2_000_000_000)),
+        Sample(
+            "event-of-no-livestream",
+            LiveEvent(
+                id: id(4), livestream: nil, source: .hardware, sourceMessageID: "", viewer: nil,
+                happening: .input(InputReading(device: id(8), channel: "knob", value: -3)),
+                createdAtMilliseconds: 1_800_000_000_000, isHistory: true)),
+        Sample(
+            "input-match-pressed",
+            InputMatch(device: id(8), channel: "button", condition: .pressed)),
+        Sample(
+            "input-match-below",
+            InputMatch(
+                device: id(8), channel: "eye", condition: .below(300, hysteresis: 0))),
+        Sample("channel-kinds", channelKinds),
+        Sample(
+            "trace-of-input",
+            {
+                var trace = PayloadSamples.trace
+                trace.inputClock = "boot-2"
+                trace.inputNanoseconds = 1_999_000_000
+                return trace
+            }()),
+    ]
+
+    /// Each kind, and one that nobody knows.
+    private static let channelKinds: [Channel] = [
+        "relay", "servo", "motor", "buzzer", "strip", "light", "solenoid", "stepper", "button",
+        "switch", "analog", "distance", "confetti",
+    ].enumerated().map { index, kind in
+        Channel(id: UInt8(index), name: kind, kind: Channel.Kind(name: kind), pin: index)
+    }
+
     private static let rose = Gift(id: 5655, name: "Rose", coins: 1)
 
     private static let happenings: [Happening] = [
@@ -148,6 +188,7 @@ enum PayloadSamples {
         .like(LikeIncrement(count: 15, total: 2000)), .follow, .share, .join, .subscribe,
         .viewers(count: 321), .control(.paused),
         .deleted(messageIDs: ["7400000000001"], viewerIDs: ["v1", "v2"]),
+        .input(InputReading(device: id(8), channel: "button", value: 1)),
     ]
 
     private static let events = happenings.map { happening in
@@ -166,6 +207,9 @@ enum PayloadSamples {
             GiftMatch(
                 giftID: 5655, giftName: "Rose", coinsMin: 1, coinsMax: 99, firing: .comboEnd)),
         .likeMilestone(every: 1000), .follow, .share, .join, .subscribe,
+        .input(
+            InputMatch(
+                device: id(8), channel: "knob", condition: .above(500, hysteresis: 20))),
     ]
 
     private static let rules = triggers.map { trigger in

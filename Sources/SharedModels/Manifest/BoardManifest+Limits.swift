@@ -25,6 +25,9 @@ extension Channel {
     /// What is out of its limits, as a sentence for people; nil if nothing is.
     package var problem: String? {
         guard Limits.isWord(name, 1...24) else { return "a channel's name is not a plain word" }
+        guard Limits.isWord(kind.name, 1...16) else {
+            return "the kind of channel \(name) is not a plain word"
+        }
         let milliseconds = 0...60_000
         let centidegrees = 0...36_000
         guard (-1...1023).contains(pin), milliseconds.contains(onMaxMilliseconds),

@@ -40,10 +40,23 @@ package struct BoardManifest: Hashable, Sendable, Codable {
 
 /// One output or input of a board, with the limits that its firmware enforces.
 package struct Channel: Hashable, Sendable, Codable {
-    package enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
-        case relay, servo, motor, buzzer, strip, button
+    package enum Kind: Hashable, Sendable {
+        case relay, servo, motor, buzzer, strip, light, solenoid, stepper
+        case button, `switch`, analog, distance
+        /// A kind of a later firmware: it is shown, and refused whatever it is told.
+        case other(String)
 
-        package var isOutput: Bool { self != .button }
+        package var isInput: Bool {
+            switch self {
+            case .button, .switch, .analog, .distance: true
+            default: false
+            }
+        }
+
+        package var isOutput: Bool {
+            if case .other = self { return false }
+            return !isInput
+        }
     }
 
     /// What becomes of a command whose end is unknown after a crash.

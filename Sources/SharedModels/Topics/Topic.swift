@@ -15,6 +15,8 @@ package struct Topic: Hashable, Sendable {
         case manifest
         /// Up, QoS 0: an `AgentTelemetry`.
         case telemetry
+        /// Up, QoS 1: an `InputChange`.
+        case input
 
         /// True if the control plane writes and the agent reads.
         package var isDown: Bool { self == .command || self == .estop || self == .cancel }

@@ -33,6 +33,30 @@ struct LinkSessionTests {
         #expect(bench.link.statistics.sent - before <= 4)
     }
 
+    @Test("an event whose frame was doubled on the way is told once; the next one is another")
+    func doubledEvent() throws {
+        let bench = ready()
+        func inputs() -> [Int16] {
+            bench.actions.compactMap { action in
+                guard case .event(let event) = action, case .input(let value) = event.kind else {
+                    return nil
+                }
+                return value
+            }
+        }
+        func say(_ sequence: UInt8, _ value: [UInt8]) throws {
+            let payload: [UInt8] = [1, 7] + value + [0xD2, 4, 0, 0]
+            let wire = Frame(type: 0xA0, sequence: sequence, payload: payload).wire
+            bench.inject(try #require(wire))
+        }
+        try say(200, [1, 0])
+        try say(200, [1, 0])
+        #expect(inputs() == [1])
+        try say(201, [1, 0])
+        try say(202, [0xFD, 0xFF])
+        #expect(inputs() == [1, 1, -3])
+    }
+
     @Test("a blank board is given an identity, which it keeps")
     func identity() throws {
         let bench = Bench(seed: 2, uid: nil)

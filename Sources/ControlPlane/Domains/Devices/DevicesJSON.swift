@@ -141,9 +141,22 @@ struct DeviceJSON: Encodable {
     let fault: String
     let isStopped: Bool
     let manifest: BoardManifest
+    let inputs: [Input]
     let createdAtMilliseconds: Int64
 
-    init(_ device: Device, state: BoardState, isStopped: Bool) {
+    struct Input: Encodable {
+        let channel: String
+        let value: Int
+        let atMilliseconds: Int64
+
+        private enum CodingKeys: String, CodingKey {
+            case channel, value, atMilliseconds = "at_ms"
+        }
+    }
+
+    init(
+        _ device: Device, state: BoardState, isStopped: Bool, inputs: [(String, InputValue)]
+    ) {
         id = device.id
         agentID = device.agent
         boardUID = device.board
@@ -152,12 +165,17 @@ struct DeviceJSON: Encodable {
         fault = state.fault
         self.isStopped = isStopped
         manifest = device.manifest
+        self.inputs = inputs.map { channel, value in
+            Input(
+                channel: channel, value: value.value,
+                atMilliseconds: min(max(value.atMilliseconds, 0), 253_402_300_799_999))
+        }
         createdAtMilliseconds = device.createdAtMilliseconds
     }
 
     private enum CodingKeys: String, CodingKey {
         case id, agentID = "agent_id", boardUID = "board_uid", name, condition, fault
-        case isStopped = "stopped", manifest, createdAtMilliseconds = "created_at_ms"
+        case isStopped = "stopped", manifest, inputs, createdAtMilliseconds = "created_at_ms"
     }
 
     static let schema = Schema.named(
@@ -168,6 +186,20 @@ struct DeviceJSON: Encodable {
             .required("condition", .choice(BoardState.Condition.allCases.map(\.rawValue))),
             .required("fault", .text), .required("stopped", .boolean, "by an E-stop at any level"),
             .required("manifest", .freeObject(maxValues: 1000), "docs/link.md"),
+            .required(
+                "inputs",
+                .array(
+                    of: .object([
+                        .required("channel", .text),
+                        .required(
+                            "value",
+                            .integer(
+                                Int64(InputReading.values.lowerBound)...Int64(
+                                    InputReading.values.upperBound)),
+                            "button and switch 1 or 0, analog permille, distance millimetres"),
+                        .required("at_ms", .unixMilliseconds, "when its agent read it"),
+                    ]), 0...BoardManifest.channelsMax),
+                "what its inputs said last; one that has said nothing is not there"),
             .required("created_at_ms", .unixMilliseconds),
         ]))
 }

@@ -58,6 +58,7 @@ extension LinkSession {
             self.hello = nil
             identity = nil
             nextEventSequence = nil
+            lastEvent = nil
             phase = .greeting
             greetingDeadlineNanoseconds = now + Limits.greetingNanoseconds
         }
@@ -72,6 +73,12 @@ extension LinkSession {
     mutating func take(
         _ event: BoardEvent, _ sequence: UInt8, _ actions: inout [Action]
     ) {
+        // A board sends an event once; the same frame again was doubled on the way.
+        if nextEventSequence == sequence &+ 1, event == lastEvent {
+            statistics.strays += 1
+            return
+        }
+        lastEvent = event
         if let expected = nextEventSequence, expected != sequence {
             statistics.lostEvents += Int(sequence &- expected)
         }

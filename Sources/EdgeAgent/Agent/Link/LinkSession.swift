@@ -119,6 +119,7 @@ package struct LinkSession {
     var insistNanoseconds: Int64 = 0
     var greetingDeadlineNanoseconds: Int64
     var nextEventSequence: UInt8?
+    var lastEvent: BoardEvent?
     var decoder = FrameDecoder()
 
     /// - Parameters:

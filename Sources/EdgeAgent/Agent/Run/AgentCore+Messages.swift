@@ -12,7 +12,7 @@ extension AgentCore {
         case .command: receiveCommand(payload, at: now)
         case .cancel: receiveCancellation(payload)
         case .estop: receiveStop(payload)
-        case .outcome, .state, .manifest, .telemetry: break
+        case .outcome, .state, .manifest, .telemetry, .input: break
         }
     }
 

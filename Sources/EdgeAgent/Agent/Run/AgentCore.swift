@@ -69,6 +69,9 @@ package final class AgentCore: @unchecked Sendable {
     /// Whether the wanted stop state has been told on this connection; nothing moves before.
     var isStopKnown = false
     var cancelled: [CommandID] = []
+    var inputs = InputGate()
+    var inputSequence: Int64 = 0
+    private(set) lazy var inputAlarm = Alarm(loop: loop) { [weak self] in self?.tellInputs() }
     var order: UInt64 = 0
     var isStatePending = false
     var isEnded = false
@@ -121,6 +124,7 @@ package final class AgentCore: @unchecked Sendable {
         isEnded = true
         for driver in drivers.values { driver.end() }
         for alarm in alarms.values { alarm.cancel() }
+        inputAlarm.cancel()
         spooler.forget()
     }
 
@@ -138,6 +142,8 @@ package final class AgentCore: @unchecked Sendable {
             publishManifest()
             stateChanged()
         }
+        inputs.setOnline(isConnected)
+        tellInputs()
         releaseBoards()
     }
 

@@ -2,8 +2,10 @@
 
 import { patch } from "./api.js";
 import { fill, h, setText, strange } from "./dom.js";
-import { milliseconds, plural } from "./format.js";
-import { describe, limitsOf, operationFields, operationsOf } from "./operations.js";
+import { milliseconds, plural, time } from "./format.js";
+import {
+    describe, isInput, limitsOf, operationFields, operationsOf, readingText,
+} from "./operations.js";
 import { actionButton, clearProblems, field, makeForm, markWrong, openDialog } from "./parts.js";
 import { stopSwitch } from "./stop.js";
 import { hopsOf } from "./trace.js";
@@ -29,6 +31,7 @@ export class BoardCard {
     #stop;
     #shownName = null;
     #manifest = null;
+    #readings = new Map();
 
     constructor(workspace, stops, device) {
         this.#workspace = workspace;
@@ -68,8 +71,15 @@ export class BoardCard {
         const manifestText = JSON.stringify(manifest.channels);
         if (manifestText !== this.#manifest) {
             this.#manifest = manifestText;
-            fill(this.#channels, manifest.channels.map(
-                (channel) => channelRow(this.#workspace, device.id, channel)));
+            this.#readings = new Map(manifest.channels.filter(isInput).map(
+                (channel) => [channel.name, h("p", { class: "reading" }, "nothing said yet")]));
+            fill(this.#channels, manifest.channels.map((channel) => channelRow(
+                this.#workspace, device.id, channel, this.#readings.get(channel.name))));
+        }
+        for (const { channel: name, value, at_ms: at } of device.inputs ?? []) {
+            const kind = manifest.channels.find((channel) => channel.name === name)?.kind;
+            const reading = this.#readings.get(name);
+            if (reading) setText(reading, `${readingText(kind, value)} · ${time(at)}`);
         }
     }
 
@@ -90,16 +100,16 @@ export class BoardCard {
     }
 }
 
-function channelRow(workspace, device, channel) {
-    const isInput = channel.kind === "button";
+function channelRow(workspace, device, channel, reading) {
     return h("li", { class: `channel kind-${channel.kind}`, "data-channel": channel.name },
         h("div", { class: "channel-about" },
             h("strong", {}, channel.name),
             h("span", { class: "kind" }, channel.kind),
             h("span", { class: "quiet" }, `pin ${channel.pin}`),
             h("p", { class: "quiet limits" }, limitsOf(channel))),
-        isInput ? h("p", { class: "quiet" }, "an input")
-            : workspace.may("operate") && tryControl(workspace, device, channel));
+        reading ?? (operationsOf(channel).length === 0
+            ? h("p", { class: "quiet" }, "this console does not know what it is")
+            : workspace.may("operate") && tryControl(workspace, device, channel)));
 }
 
 /// Inputs and a button for each operation of the channel, with the outcome beside them.

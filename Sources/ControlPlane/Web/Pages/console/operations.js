@@ -6,6 +6,22 @@ import { count, degrees, duration } from "./format.js";
 
 const MS_MAX = 65_535;
 
+const INPUTS = ["button", "switch", "analog", "distance"];
+
+/// Whether a channel says something and is told nothing.
+export const isInput = (channel) => INPUTS.includes(channel.kind);
+
+/// What an input says: `pressed`, `62.5 %`, `310 mm`.
+export function readingText(kind, value) {
+    switch (kind) {
+    case "button": return value ? "pressed" : "released";
+    case "switch": return value ? "on" : "off";
+    case "analog": return `${value / 10} %`;
+    case "distance": return `${count(value)} mm`;
+    default: return count(value);
+    }
+}
+
 const longest = (channel) => Math.min(MS_MAX, channel.max_on_ms || MS_MAX);
 
 const ms = (name, label, value, channel, least) => ({
