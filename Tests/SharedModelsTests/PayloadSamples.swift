@@ -64,6 +64,14 @@ enum PayloadSamples {
         .fill(
             color: RGB(red: 255, green: 0, blue: 128), first: 2, count: 6,
             durationMilliseconds: 3000), .off,
+        .glide(
+            angleCentidegrees: 12_000, moveMilliseconds: 1500, easing: .smooth,
+            holdMilliseconds: 200), .brake(durationMilliseconds: 300),
+        .level(permille: 750, fadeMilliseconds: 400, durationMilliseconds: 2000),
+        .effect(
+            .breathe, color: RGB(red: 0, green: 64, blue: 255), periodMilliseconds: 1200,
+            durationMilliseconds: 5000),
+        .move(positionSteps: -1600, speedStepsPerSecond: 800, holdMilliseconds: 100),
     ]
 
     private static let commands = operations.map { operation in
@@ -158,6 +166,34 @@ enum PayloadSamples {
             InputMatch(
                 device: id(8), channel: "eye", condition: .below(300, hysteresis: 0))),
         Sample("channel-kinds", channelKinds),
+        Sample(
+            "unlock",
+            Unlock(
+                board: board, channels: ["bell"], durationSeconds: 60,
+                expiresAtMilliseconds: 1_800_000_010_000)),
+        Sample(
+            "board-state-unlocked", BoardState(uid: board, condition: .armed, unlocked: ["bell"])),
+        Sample(
+            "manifest-minor-1",
+            BoardManifest(
+                linkVersion: 1, board: "mega", firmware: "0.2.0", build: "0a1b2c3d",
+                receiveWindowBytes: 60, minor: 1, sequenceBytes: 3000,
+                channels: [
+                    Channel(
+                        id: 0, name: "bell", kind: .solenoid, pin: 7, onMaxMilliseconds: 500,
+                        bounds: .init(
+                            dutyMaxPermille: 100, rateMaxPerMinute: 60, dangerous: true)),
+                    Channel(
+                        id: 1, name: "arm", kind: .stepper, pin: 8, onMaxMilliseconds: 10_000,
+                        bounds: .init(
+                            stepsMin: -3200, stepsMax: 3200, speedMaxStepsPerSecond: 2000)),
+                    Channel(
+                        id: 2, name: "motor", kind: .motor, pin: 9, onMaxMilliseconds: 5000,
+                        bounds: .init(permilleMax: 800, brakePin: 4)),
+                    Channel(
+                        id: 3, name: "horn", kind: .buzzer, pin: 10, onMaxMilliseconds: 5000,
+                        bounds: .init(hertzMin: 100, hertzMax: 5000)),
+                ])),
         Sample(
             "trace-of-input",
             {

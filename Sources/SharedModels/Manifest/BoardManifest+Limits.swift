@@ -8,6 +8,9 @@ extension BoardManifest {
             return "the firmware's version is not plain text"
         }
         guard (0...65_535).contains(receiveWindowBytes) else { return "rx_window is out of range" }
+        guard (0...255).contains(minor ?? 0), (0...1_048_576).contains(sequenceBytes ?? 0) else {
+            return "minor or sequence_bytes is out of range"
+        }
         guard channels.count <= Self.channelsMax else {
             return "there are more than \(Self.channelsMax) channels"
         }
@@ -36,6 +39,7 @@ extension Channel {
             centidegrees.contains(angleMaxCentidegrees ?? 0),
             (angleMinCentidegrees ?? 0) <= (angleMaxCentidegrees ?? 36_000)
         else { return "a limit of channel \(name) is out of its range" }
+        guard bounds.isPlausible else { return "a limit of channel \(name) is out of its range" }
         return nil
     }
 }

@@ -321,7 +321,8 @@ final class AgentLine: Sendable {
 
     func publish(_ leaf: Topic.Leaf, _ value: some Encodable) async throws {
         try await publish(
-            leaf, Array(try JSONEncoder().encode(value)), isRetained: leaf == .state || leaf == .manifest)
+            leaf, Array(try JSONEncoder().encode(value)),
+            isRetained: leaf == .state || leaf == .manifest)
     }
 
     /// Says that it is there, with boards that stand like this and these channels on each.

@@ -19,7 +19,8 @@ struct InputGateTests {
         return gate
     }
 
-    @Test("a change goes at once; the next of the same input waits for its pause, the newest counts")
+    @Test(
+        "a change goes at once; the next of the same input waits for its pause, the newest counts")
     func pause() {
         var gate = online()
         gate.take(change(1))

@@ -12,6 +12,7 @@ extension AgentCore {
         case .command: receiveCommand(payload, at: now)
         case .cancel: receiveCancellation(payload)
         case .estop: receiveStop(payload)
+        case .unlock: receiveUnlock(payload)
         case .outcome, .state, .manifest, .telemetry, .input: break
         }
     }
