@@ -6,8 +6,8 @@ from broker import Broker
 from mqtt_wire import Closed
 
 OWN = "cuelight/1/ws-1/agent-1/"
-DOWN = ["command", "cancel", "estop"]
-UP = ["outcome", "state", "manifest", "telemetry"]
+DOWN = ["command", "cancel", "estop", "unlock"]
+UP = ["outcome", "state", "manifest", "telemetry", "input"]
 NOT_ALLOWED = 135
 
 
@@ -22,7 +22,7 @@ def barrier(control, watcher):
         before.append((topic, payload))
 
 
-def test_an_agent_subscribes_to_its_own_three_topics_only():
+def test_an_agent_subscribes_to_its_own_four_topics_only():
     broker = Broker()
     filters = ["#", "+", "+/#", "cuelight/#", "cuelight/1/#", "cuelight/1/ws-1/#",
                "cuelight/1/ws-1/+/command", OWN + "#", OWN + "+", OWN + "command/#",
@@ -35,7 +35,7 @@ def test_an_agent_subscribes_to_its_own_three_topics_only():
                "$queue/" + OWN + "command"] + [OWN + leaf for leaf in UP]
     for version, denied in ((4, 128), (5, NOT_ALLOWED)):
         agent = broker.agent(version=version)
-        assert agent.subscribe(*[OWN + leaf for leaf in DOWN]) == [1, 1, 1]
+        assert agent.subscribe(*[OWN + leaf for leaf in DOWN]) == [1] * len(DOWN)
         for one in filters:
             assert agent.subscribe(one) == [denied], one
         assert agent.subscribe(OWN + "command", "#", OWN + "estop") == [1, denied, 1]
@@ -44,7 +44,7 @@ def test_an_agent_subscribes_to_its_own_three_topics_only():
     broker.close()
 
 
-def test_an_agent_publishes_to_its_own_four_topics_only():
+def test_an_agent_publishes_to_its_own_five_topics_only():
     broker = Broker()
     control, watcher = broker.control("control-1"), broker.control("control-2")
     assert watcher.subscribe("cuelight/1/#", "$SYS/broker/clients/connected")[0] == 1

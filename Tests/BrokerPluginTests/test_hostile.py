@@ -112,7 +112,7 @@ def test_topics_of_all_kinds_are_judged_without_harm():
     parts = ["cuelight", "1", "ws-1", "agent-1", "command", "state", "+", "#", "", "$SYS",
              "$CONTROL", "cuelight-auth", "v1", "x" * 500, "ws-2", "agent-2", "é"]
     allowed = {f"cuelight/1/ws-1/agent-1/{leaf}" for leaf in
-               ("outcome", "state", "manifest", "telemetry")}
+               ("outcome", "state", "manifest", "telemetry", "input")}
     for _ in range(3000):
         topic = "/".join(generator.choice(parts) for _ in range(generator.randrange(1, 7)))
         try:

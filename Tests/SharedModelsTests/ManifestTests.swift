@@ -3,12 +3,13 @@ import Testing
 
 private func channel(
     _ id: UInt8 = 0, _ name: String = "relay1", kind: Channel.Kind = .relay, pin: Int = 7,
-    onMax: Int = 1000, pause: Int = 0, angles: (Int, Int)? = nil, pixels: Int? = nil
+    onMax: Int = 1000, pause: Int = 0, angles: (Int, Int)? = nil, pixels: Int? = nil,
+    bounds: Channel.Bounds = .init()
 ) -> Channel {
     Channel(
         id: id, name: name, kind: kind, pin: pin, onMaxMilliseconds: onMax,
         pauseMinMilliseconds: pause, angleMinCentidegrees: angles?.0,
-        angleMaxCentidegrees: angles?.1, pixels: pixels)
+        angleMaxCentidegrees: angles?.1, pixels: pixels, bounds: bounds)
 }
 
 private func board(
@@ -47,6 +48,14 @@ struct ManifestTests {
             board([channel(pause: .max)]), board([channel(angles: (-1, 5))]),
             board([channel(angles: (9, 5))]), board([channel(angles: (0, .max))]),
             board([channel(pixels: -1)]), board([channel(pixels: 256)]),
+            board([channel(bounds: .init(permilleMax: 1001))]),
+            board([channel(bounds: .init(hertzMin: 9, hertzMax: 8))]),
+            board([channel(bounds: .init(brakePin: -1))]),
+            board([channel(bounds: .init(stepsMin: 1))]),
+            board([channel(bounds: .init(stepsMax: .max))]),
+            board([channel(bounds: .init(speedMaxStepsPerSecond: 0))]),
+            board([channel(bounds: .init(dutyMaxPermille: 0))]),
+            board([channel(bounds: .init(rateMaxPerMinute: -1))]),
         ]
         for manifest in bad { #expect(manifest.problem != nil, "\(manifest)") }
     }
@@ -55,7 +64,7 @@ struct ManifestTests {
     func operations() {
         let operations: [(Operation, Set<Channel.Kind>)] = [
             (.set(on: true, durationMilliseconds: 0), [.relay]),
-            (.pulse(durationMilliseconds: 1), [.relay]),
+            (.pulse(durationMilliseconds: 1), [.relay, .solenoid]),
             (.target(angleCentidegrees: 100, holdMilliseconds: 0), [.servo]),
             (.drive(speedPermille: 5, durationMilliseconds: 0), [.motor]),
             (.tone(frequencyHertz: 440, durationMilliseconds: 10), [.buzzer]),
@@ -63,11 +72,28 @@ struct ManifestTests {
                 .fill(
                     color: RGB(red: 1, green: 1, blue: 1), first: 0, count: 0,
                     durationMilliseconds: 0), [.strip]
-            ), (.off, [.relay, .servo, .motor, .buzzer, .strip]),
+            ),
+            (
+                .glide(
+                    angleCentidegrees: 100, moveMilliseconds: 5, easing: .linear,
+                    holdMilliseconds: 0), [.servo]
+            ), (.brake(durationMilliseconds: 5), [.motor]),
+            (.level(permille: 5, fadeMilliseconds: 0, durationMilliseconds: 0), [.light]),
+            (
+                .effect(
+                    .rainbow, color: RGB(red: 0, green: 0, blue: 0), periodMilliseconds: 500,
+                    durationMilliseconds: 0), [.strip]
+            ),
+            (
+                .move(positionSteps: 5, speedStepsPerSecond: 100, holdMilliseconds: 0),
+                [.stepper]
+            ), (.off, Set(Channel.Kind.allKnown.filter(\.isOutput))),
         ]
         for (operation, kinds) in operations {
-            for kind in Channel.Kind.allCases {
-                let refusal = channel(kind: kind, pixels: 8).refusal(of: operation)
+            for kind in Channel.Kind.allKnown + [.other("fogger")] {
+                let refusal = channel(
+                    kind: kind, pixels: 8, bounds: .init(brakePin: 3, stepsMax: 10)
+                ).refusal(of: operation)
                 #expect((refusal == nil) == kinds.contains(kind), "\(kind) \(operation)")
             }
         }
@@ -93,13 +119,76 @@ struct ManifestTests {
         #expect(channel(kind: .strip).refusal(of: fill(0, 1)) != nil)
     }
 
+    @Test("a channel keeps to the bounds of its manifest")
+    func bounds() {
+        func refuses(
+            _ kind: Channel.Kind, _ bounds: Channel.Bounds, _ operation: Operation
+        ) -> Bool {
+            channel(kind: kind, pixels: 8, bounds: bounds).refusal(of: operation) != nil
+        }
+        func move(_ position: Int, _ speed: Int) -> Operation {
+            .move(positionSteps: position, speedStepsPerSecond: speed, holdMilliseconds: 0)
+        }
+        let arm = Channel.Bounds(stepsMin: -5, stepsMax: 9, speedMaxStepsPerSecond: 200)
+        for (position, speed, isRefused) in [
+            (-5, 200, false), (9, 16, false), (-6, 100, true), (10, 100, true), (0, 201, true),
+        ] { #expect(refuses(.stepper, arm, move(position, speed)) == isRefused) }
+        #expect(refuses(.stepper, .init(), move(1, 100)))
+        let weak = Channel.Bounds(permilleMax: 600)
+        func level(_ permille: Int) -> Operation {
+            .level(permille: permille, fadeMilliseconds: 0, durationMilliseconds: 0)
+        }
+        func drive(_ speed: Int) -> Operation {
+            .drive(speedPermille: speed, durationMilliseconds: 0)
+        }
+        #expect(!refuses(.light, weak, level(600)) && refuses(.light, weak, level(601)))
+        #expect(!refuses(.motor, weak, drive(-600)) && refuses(.motor, weak, drive(-601)))
+        #expect(refuses(.motor, weak, .brake(durationMilliseconds: 5)))
+        func tone(_ hertz: Int) -> Operation {
+            .tone(frequencyHertz: hertz, durationMilliseconds: 5)
+        }
+        let horn = Channel.Bounds(hertzMin: 100, hertzMax: 5000)
+        for (hertz, isRefused) in [(99, true), (100, false), (5000, false), (5001, true)] {
+            #expect(refuses(.buzzer, horn, tone(hertz)) == isRefused)
+        }
+        let dark = RGB(red: 0, green: 0, blue: 0)
+        #expect(
+            refuses(
+                .strip, .init(),
+                .effect(.chase, color: dark, periodMilliseconds: 500, durationMilliseconds: 0)))
+    }
+
+    @Test("a pause is as long as pause and duty ask for, a period as the rate does")
+    func pauses() {
+        let hot = channel(kind: .solenoid, pause: 50, bounds: .init(dutyMaxPermille: 250))
+        #expect(hot.pauseMilliseconds(afterOn: 0) == 50)
+        #expect(hot.pauseMilliseconds(afterOn: 10) == 50)
+        #expect(hot.pauseMilliseconds(afterOn: 100) == 300)
+        #expect(hot.pauseMilliseconds(afterOn: .max) == 393_210)
+        #expect(channel(pause: 7).pauseMilliseconds(afterOn: 1000) == 7)
+        #expect(channel(bounds: .init(rateMaxPerMinute: 7)).periodMinMilliseconds == 8_572)
+        #expect(channel().periodMinMilliseconds == 0)
+    }
+
     @Test("numbers beyond every range are refused and never add up to a trap")
     func extremes() {
-        for kind in Channel.Kind.allCases {
+        for kind in Channel.Kind.allKnown + [.other("fogger")] {
             for value in [Int.min, -1, .max] {
                 let hostile = channel(
                     kind: kind, pin: value, onMax: value, pause: value, angles: (value, value),
-                    pixels: value)
+                    pixels: value,
+                    bounds: .init(
+                        permilleMax: value, hertzMin: value, hertzMax: value, brakePin: value,
+                        stepsMin: value, stepsMax: value, speedMaxStepsPerSecond: value,
+                        dutyMaxPermille: value, rateMaxPerMinute: value))
+                _ = hostile.pauseMilliseconds(afterOn: value)
+                _ = hostile.periodMinMilliseconds
+                for operation in [
+                    Operation.move(
+                        positionSteps: 0, speedStepsPerSecond: 16, holdMilliseconds: 0),
+                    .level(permille: 1, fadeMilliseconds: 0, durationMilliseconds: 0),
+                    .tone(frequencyHertz: 440, durationMilliseconds: 1),
+                ] { _ = hostile.refusal(of: operation) }
                 let operations: [Operation] = [
                     .target(angleCentidegrees: value, holdMilliseconds: value),
                     .fill(

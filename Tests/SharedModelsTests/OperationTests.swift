@@ -39,7 +39,62 @@ struct OperationTests {
                     "duration_ms", 0...65_535,
                     { .fill(color: black, first: 0, count: 0, durationMilliseconds: $0) }
                 ),
+                ("angle_cdeg", 0...36_000, { glide(angle: $0) }),
+                ("move_ms", 0...65_535, { glide(move: $0) }),
+                ("hold_ms", 0...65_535, { glide(hold: $0) }),
+                ("duration_ms", 1...65_535, { .brake(durationMilliseconds: $0) }),
+                (
+                    "level_permille", 0...1000,
+                    { .level(permille: $0, fadeMilliseconds: 0, durationMilliseconds: 0) }
+                ),
+                (
+                    "fade_ms", 0...65_535,
+                    { .level(permille: 1, fadeMilliseconds: $0, durationMilliseconds: 0) }
+                ),
+                (
+                    "duration_ms", 0...65_535,
+                    { .level(permille: 1, fadeMilliseconds: 0, durationMilliseconds: $0) }
+                ),
+                (
+                    "period_ms", 334...65_535,
+                    {
+                        .effect(
+                            .flash, color: black, periodMilliseconds: $0, durationMilliseconds: 0)
+                    }
+                ),
+                (
+                    "period_ms", 100...65_535,
+                    {
+                        .effect(
+                            .chase, color: black, periodMilliseconds: $0, durationMilliseconds: 0)
+                    }
+                ),
+                (
+                    "duration_ms", 0...65_535,
+                    {
+                        .effect(
+                            .flash, color: black, periodMilliseconds: 500,
+                            durationMilliseconds: $0)
+                    }
+                ),
+                ("position_steps", Int(Int32.min)...Int(Int32.max), { move(to: $0) }),
+                ("speed_sps", 16...4_000, { move(speed: $0) }),
+                ("hold_ms", 0...65_535, { move(hold: $0) }),
             ]
+
+    private static func glide(
+        angle: Int = 0, move: Int = 0, hold: Int = 0
+    ) -> SharedModels.Operation {
+        .glide(
+            angleCentidegrees: angle, moveMilliseconds: move, easing: .smooth,
+            holdMilliseconds: hold)
+    }
+
+    private static func move(
+        to position: Int = 0, speed: Int = 100, hold: Int = 0
+    ) -> SharedModels.Operation {
+        .move(positionSteps: position, speedStepsPerSecond: speed, holdMilliseconds: hold)
+    }
 
     @Test("each number is good at the ends of its range and bad beyond, and then it is named")
     func numbers() throws {
@@ -70,7 +125,11 @@ struct OperationTests {
             #"{"type":"pulse","duration_ms":20.5}"#, #"{"type":"pulse","duration_ms":1e400}"#,
             #"{"type":"pulse","duration_ms":99999999999999999999}"#,
             #"{"type":"set","on":1,"duration_ms":1}"#, #"{"type":"fill","color":"red"}"#,
-            #"{"type":"tone","frequency_hz":440}"#,
+            #"{"type":"tone","frequency_hz":440}"#, #"{"type":"glide","angle_cdeg":5}"#,
+            #"{"type":"glide","angle_cdeg":5,"move_ms":1,"easing":"bouncy"}"#,
+            #"{"type":"brake"}"#, #"{"type":"level"}"#, #"{"type":"move","speed_sps":100}"#,
+            ##"{"type":"effect","effect":"fire","color":"#ffffff","period_ms":500}"##,
+            ##"{"type":"effect","effect":"chase","color":"red","period_ms":500}"##,
         ])
     func hostile(text: String) {
         #expect(throws: (any Error).self) {
@@ -93,6 +152,14 @@ struct OperationTests {
                 == .fill(
                     color: RGB(red: 1, green: 2, blue: 3), first: 0, count: 0,
                     durationMilliseconds: 0))
+        #expect(
+            try decode(#"{"type":"glide","angle_cdeg":9000,"move_ms":500}"#)
+                == .glide(
+                    angleCentidegrees: 9000, moveMilliseconds: 500, easing: .linear,
+                    holdMilliseconds: 0))
+        #expect(
+            try decode(#"{"type":"level","level_permille":5}"#)
+                == .level(permille: 5, fadeMilliseconds: 0, durationMilliseconds: 0))
     }
 
     @Test("how long it keeps its channel busy")
@@ -103,6 +170,9 @@ struct OperationTests {
         #expect(
             SharedModels.Operation.set(on: true, durationMilliseconds: 9).durationMilliseconds == 9)
         #expect(SharedModels.Operation.off.durationMilliseconds == 0)
+        #expect(Self.glide(move: 30, hold: 12).durationMilliseconds == 42)
+        #expect(Self.move(hold: 12).durationMilliseconds == 12)
+        #expect(Self.glide(move: .max, hold: .max).durationMilliseconds == .max)
     }
 }
 

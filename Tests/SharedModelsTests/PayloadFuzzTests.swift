@@ -57,6 +57,10 @@ struct PayloadFuzzTests {
             _ = agent.problem
             for board in agent.boards { look(board.manifest) }
         }
+        if let change = try? decoder.decode(InputChange.self, from: bytes) {
+            _ = (change.problem, change.isStale(atMilliseconds: .max))
+            _ = change.isStale(atMilliseconds: .min)
+        }
         if let outcome = try? decoder.decode(Outcome.self, from: bytes) {
             let command = Command(
                 id: outcome.command, board: .blank, channel: "", operation: .off,
@@ -74,6 +78,7 @@ struct PayloadFuzzTests {
                 durationMilliseconds: 1),
         ]
         for channel in manifest.channels {
+            _ = channel.refusal(of: .above(0, hysteresis: 0))
             for operation in operations { _ = channel.refusal(of: operation) }
         }
     }

@@ -36,7 +36,7 @@ enum PayloadSamples {
         }
     }
 
-    static let all: [Sample] = commands + outcomes + agents + events + rules
+    static let all: [Sample] = commands + outcomes + agents + inputs + events + rules
 
     private static func id<Entity>(_ number: UInt64) -> Identifier<Entity> {
         Identifier(high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0000 | number)
@@ -64,6 +64,14 @@ enum PayloadSamples {
         .fill(
             color: RGB(red: 255, green: 0, blue: 128), first: 2, count: 6,
             durationMilliseconds: 3000), .off,
+        .glide(
+            angleCentidegrees: 12_000, moveMilliseconds: 1500, easing: .smooth,
+            holdMilliseconds: 200), .brake(durationMilliseconds: 300),
+        .level(permille: 750, fadeMilliseconds: 400, durationMilliseconds: 2000),
+        .effect(
+            .breathe, color: RGB(red: 0, green: 64, blue: 255), periodMilliseconds: 1200,
+            durationMilliseconds: 5000),
+        .move(positionSteps: -1600, speedStepsPerSecond: 800, holdMilliseconds: 100),
     ]
 
     private static let commands = operations.map { operation in
@@ -136,6 +144,74 @@ enum PayloadSamples {
                 ])),
     ]
 
+    private static let inputs = [
+        Sample(
+            "input-change",
+            InputChange(
+                board: board, channel: "button", value: 1,
+                startedAtMilliseconds: 1_800_000_000_000, sequence: 7,
+                readAtMilliseconds: 1_800_000_001_000, isLate: false, agentClock: "boot-2",
+                readNanoseconds: 2_000_000_000)),
+        Sample(
+            "event-of-no-livestream",
+            LiveEvent(
+                id: id(4), livestream: nil, source: .hardware, sourceMessageID: "", viewer: nil,
+                happening: .input(InputReading(device: id(8), channel: "knob", value: -3)),
+                createdAtMilliseconds: 1_800_000_000_000, isHistory: true)),
+        Sample(
+            "input-match-pressed",
+            InputMatch(device: id(8), channel: "button", condition: .pressed)),
+        Sample(
+            "input-match-below",
+            InputMatch(
+                device: id(8), channel: "eye", condition: .below(300, hysteresis: 0))),
+        Sample("channel-kinds", channelKinds),
+        Sample(
+            "unlock",
+            Unlock(
+                board: board, channels: ["bell"], durationSeconds: 60,
+                expiresAtMilliseconds: 1_800_000_010_000)),
+        Sample(
+            "board-state-unlocked", BoardState(uid: board, condition: .armed, unlocked: ["bell"])),
+        Sample(
+            "manifest-minor-1",
+            BoardManifest(
+                linkVersion: 1, board: "mega", firmware: "0.2.0", build: "0a1b2c3d",
+                receiveWindowBytes: 60, minor: 1, sequenceBytes: 3000,
+                channels: [
+                    Channel(
+                        id: 0, name: "bell", kind: .solenoid, pin: 7, onMaxMilliseconds: 500,
+                        bounds: .init(
+                            dutyMaxPermille: 100, rateMaxPerMinute: 60, dangerous: true)),
+                    Channel(
+                        id: 1, name: "arm", kind: .stepper, pin: 8, onMaxMilliseconds: 10_000,
+                        bounds: .init(
+                            stepsMin: -3200, stepsMax: 3200, speedMaxStepsPerSecond: 2000)),
+                    Channel(
+                        id: 2, name: "motor", kind: .motor, pin: 9, onMaxMilliseconds: 5000,
+                        bounds: .init(permilleMax: 800, brakePin: 4)),
+                    Channel(
+                        id: 3, name: "horn", kind: .buzzer, pin: 10, onMaxMilliseconds: 5000,
+                        bounds: .init(hertzMin: 100, hertzMax: 5000)),
+                ])),
+        Sample(
+            "trace-of-input",
+            {
+                var trace = PayloadSamples.trace
+                trace.inputClock = "boot-2"
+                trace.inputNanoseconds = 1_999_000_000
+                return trace
+            }()),
+    ]
+
+    /// Each kind, and one that nobody knows.
+    private static let channelKinds: [Channel] = [
+        "relay", "servo", "motor", "buzzer", "strip", "light", "solenoid", "stepper", "button",
+        "switch", "analog", "distance", "confetti",
+    ].enumerated().map { index, kind in
+        Channel(id: UInt8(index), name: kind, kind: Channel.Kind(name: kind), pin: index)
+    }
+
     private static let rose = Gift(id: 5655, name: "Rose", coins: 1)
 
     private static let happenings: [Happening] = [
@@ -148,6 +224,7 @@ enum PayloadSamples {
         .like(LikeIncrement(count: 15, total: 2000)), .follow, .share, .join, .subscribe,
         .viewers(count: 321), .control(.paused),
         .deleted(messageIDs: ["7400000000001"], viewerIDs: ["v1", "v2"]),
+        .input(InputReading(device: id(8), channel: "button", value: 1)),
     ]
 
     private static let events = happenings.map { happening in
@@ -166,6 +243,9 @@ enum PayloadSamples {
             GiftMatch(
                 giftID: 5655, giftName: "Rose", coinsMin: 1, coinsMax: 99, firing: .comboEnd)),
         .likeMilestone(every: 1000), .follow, .share, .join, .subscribe,
+        .input(
+            InputMatch(
+                device: id(8), channel: "knob", condition: .above(500, hysteresis: 20))),
     ]
 
     private static let rules = triggers.map { trigger in

@@ -15,9 +15,9 @@ struct TopicTests {
         }
     }
 
-    @Test("commands, cancellations and stops go down, all else comes up")
+    @Test("commands, cancellations, stops and unlockings go down, all else comes up")
     func directions() {
-        #expect(Set(Topic.Leaf.allCases.filter(\.isDown)) == [.command, .cancel, .estop])
+        #expect(Set(Topic.Leaf.allCases.filter(\.isDown)) == [.command, .cancel, .estop, .unlock])
     }
 
     @Test(

@@ -880,6 +880,89 @@ def likes_and_milestones_go_on_after_the_control_planes_restart(show):
     check(show.pulses() == 6, f"{show.pulses()} pulses")
 
 
+def press(show, level, board="board-2"):
+    """A tester's finger on the button of a simulated board."""
+    show.process(board).stdin.write(f"button {level}\n".encode())
+    show.process(board).stdin.flush()
+
+
+@case
+def a_button_of_one_board_pulses_the_lamp_of_another_and_an_old_press_never_does(show):
+    show.process("agent").terminate()
+    check(show.process("agent").wait(timeout=30) == 0, "the agent did not end cleanly")
+    show.forget("agent")
+    show.start_board("host", "board-2")
+    show.start_agent(boards=("board", "board-2"))
+
+    def armed():
+        devices = show.api.get(f"/api/v1/workspaces/{show.space}/devices")
+        return devices if [one["condition"] for one in devices] == ["armed"] * 2 else None
+
+    second = next(d for d in show.wait("two armed boards", armed) if d["id"] != show.board["id"])
+    # Nothing of a livestream is needed.
+    show.api.post(f"/api/v1/workspaces/{show.space}/livestreams/{show.live}/end")
+    button = {"device_id": second["id"], "channel": "button", "condition": "pressed"}
+    action = {"device_id": show.board["id"], "channel": "lamp",
+              "operation": {"type": "pulse", "duration_ms": 10}}  # fmt: skip
+    rules = f"/api/v1/workspaces/{show.space}/rules"
+    show.api.post(rules, {"name": "ring", "trigger": {"type": "input", "input": button},
+                          "actions": [action]})  # fmt: skip
+    before = show.pulses()
+
+    def said():
+        device = next(d for d in show.api.get(f"/api/v1/workspaces/{show.space}/devices")
+                      if d["id"] == second["id"])  # fmt: skip
+        return {one["channel"]: one["value"] for one in device["inputs"]}.get("button")
+
+    def tap():
+        press(show, 1)
+        show.wait("the press", lambda: said() == 1)
+        press(show, 0)
+        show.wait("the release", lambda: said() == 0)
+
+    for number in range(1, 6):
+        # A contact that bounces, for less than the 10 ms that the board waits.
+        for level in (1, 0, 1, 0):
+            press(show, level)
+            time.sleep(0.001)
+        tap()
+        show.wait(f"pulse {number}", lambda: show.pulses() == before + number)
+    show.wait_for(1 + 5)
+    command = show.ended()[-1]
+    trace = command["trace"]
+    stamps = [trace[name] for name in ("input_ns", "arrived_ns", "matched_ns", "published_ns",
+                                       "received_ns", "written_ns", "acknowledged_ns")]  # fmt: skip
+    check(trace["input_clock"] == trace["clock"] == trace["agent_clock"], f"{trace}")
+    check(stamps == sorted(stamps) and stamps[0] > 0, f"{trace}")
+
+    # A press that comes when it is too late is shown and moves nothing.
+    with show.frozen("mosquitto"):
+        press(show, 1)
+        time.sleep(6)  # The life of a press passes; nothing else can be awaited.
+    show.wait("the late press", lambda: said() == 1)
+    press(show, 0)
+    show.wait("the release", lambda: said() == 0)
+    tap()
+    show.wait("a new press", lambda: show.pulses() >= before + 6)
+
+    # A stopped lamp stays dark, and the press is answered for.
+    show.api.put(f"/api/v1/workspaces/{show.space}/devices/{show.board['id']}/stop")
+    tap()
+    show.wait_for(1, "rejected")
+    check(show.ended()[-1]["reason"] == "estopped", show.ended()[-1]["reason"])
+    check(show.pulses() == before + 6, f"{show.pulses() - before} pulses for 6 presses")
+
+    # What is no input, or cannot be pressed, is no trigger.
+    for wrong in ({"channel": "lamp"}, {"channel": "nowhere"},
+                  {"condition": "above", "threshold": 5}):  # fmt: skip
+        try:
+            show.api.post(rules, {"name": "wrong", "actions": [action],
+                                  "trigger": {"type": "input", "input": {**button, **wrong}}})  # fmt: skip
+            raise Failure(f"a rule with {wrong} was taken")
+        except Failure as failure:
+            check(" 422 " in str(failure) and "trigger.input" in str(failure), str(failure))
+
+
 @case
 def a_control_plane_whose_address_is_taken_says_so_and_ends(show):
     for flag, other, setting in (

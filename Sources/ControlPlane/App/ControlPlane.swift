@@ -47,14 +47,18 @@ struct ControlPlane: Sendable {
         accounts = Accounts(
             pool: ground.pool, hasher: try PasswordHasher(), signer: ground.keys.access,
             unixMilliseconds: ground.time.unixMilliseconds, rightsChanged: { rights.tell($0) })
-        devices = Self.devices(ground, ids: ids, console: console)
+        let inputs = PlayerHandle()
+        devices = Self.devices(ground, ids: ids, console: console) { event in
+            inputs.player?.playNow(event)
+        }
         let stage = Self.stage(ground, devices: devices, ids: ids, console: console)
         let rules = Self.rules(ground, devices: devices, ids: ids, stage: stage, console: console)
         self.rules = rules
+        let player = EventPlayer(stage: stage, rules: rules.service, log: ground.log)
+        inputs.player = player
         let live = Self.live(
             ground, accounts: accounts.service, hub: hub, ids: ids,
-            player: EventPlayer(stage: stage, rules: rules.service, log: ground.log),
-            console: console)
+            player: player, console: console)
         let system = SystemRoutes(
             pool: ground.pool, client: ground.client, metrics: ground.metrics)
         endpoints =
@@ -87,8 +91,15 @@ struct ControlPlane: Sendable {
             fallback: ConsolePages.respond)
     }
 
+    /// The stage is made of the dispatcher of the devices, whose inputs it plays.
+    private final class PlayerHandle: @unchecked Sendable {
+        // Safe: written before the broker's client runs, read only afterwards.
+        var player: EventPlayer?
+    }
+
     private static func devices(
-        _ ground: Ground, ids: IDGenerator, console: ConsoleStream
+        _ ground: Ground, ids: IDGenerator, console: ConsoleStream,
+        play: @escaping @Sendable (StageEvent) -> Void
     ) -> Devices {
         let ended = ground.metrics.counters(
             "cuelight_commands_total", "Commands that have ended.", labels: ["status"])
@@ -111,7 +122,12 @@ struct ControlPlane: Sendable {
                             fromNanoseconds: trace.arrivedNanoseconds,
                             to: trace.acknowledgedNanoseconds)
                     }
-                }, changed: { console.show("changed", ["what": "devices"], in: $0) }))
+                }, changed: { console.show("changed", ["what": "devices"], in: $0) },
+                input: { report in
+                    let staged = StageEvent(report, id: ids.next())
+                    play(staged)
+                    console.show("event", staged.event, in: staged.workspace)
+                }))
     }
 
     private static func stage(
@@ -140,10 +156,11 @@ struct ControlPlane: Sendable {
             pool: ground.pool, log: ground.log, operation: OperationSchema.schema,
             makeID: { ids.next() },
             surroundings: RulesService.Surroundings(
-                problems: { workspace, actions in
-                    await devices.service.problems(with: actions, in: workspace).map {
-                        RuleProblem(field: $0.path, message: $0.message)
-                    }
+                problems: { rule in
+                    let found =
+                        await devices.service.problems(with: rule.trigger, in: rule.workspace)
+                        + devices.service.problems(with: rule.actions, in: rule.workspace)
+                    return found.map { RuleProblem(field: $0.path, message: $0.message) }
                 },
                 changed: { ruleSet in
                     loop.submit { stage.take(ruleSet) }
@@ -164,7 +181,7 @@ struct ControlPlane: Sendable {
                     id: account.id.description, handle: account.handle, name: account.displayName)
             },
             deliver: { delivery in
-                player.play(delivery)
+                player.play(StageEvent(delivery))
                 console.show("event", delivery.event, in: delivery.workspace)
             }, opened: { player.prepare($0) })
     }

@@ -4,8 +4,8 @@ internal import Platform
 internal import Rules
 internal import SharedModels
 
-/// The hot path, on the stage loop: live events go in, the rule engine of their livestream
-/// decides, cues go to the dispatcher. Nothing here waits.
+/// The hot path, on the stage loop: live events go in, the rule engine of their livestream, or of
+/// their workspace if a board made them, decides, cues go to the dispatcher. Nothing here waits.
 final class CueStage: @unchecked Sendable {
     // Safe: `engines` and `ruleSets` are touched on the loop alone, which every entry checks.
 
@@ -16,6 +16,8 @@ final class CueStage: @unchecked Sendable {
     static let actionsPerTurn = 32
     /// Cues that wait for their turn; more are dropped and counted.
     static let waitingMax = 10_000
+    /// Workspaces whose inputs are remembered; beyond it one other begins anew.
+    static let hardwareMax = 10_000
 
     let loop: EventLoop
     private let dispatcher: CommandDispatcher
@@ -30,6 +32,9 @@ final class CueStage: @unchecked Sendable {
     private var isDispatching = false
     private let droppedCues: Counter
     private var engines: [LivestreamID: RuleEngine] = [:]
+    /// Those that decide on inputs of boards: one for each workspace, however many livestreams it
+    /// has, so that one press is one cue.
+    private var hardware: [WorkspaceID: RuleEngine] = [:]
     private var ruleSets: [WorkspaceID: RuleSet] = [:]
     private var workspaces: [LivestreamID: WorkspaceID] = [:]
 
@@ -60,6 +65,7 @@ final class CueStage: @unchecked Sendable {
         for (livestream, workspace) in workspaces where workspace == ruleSet.workspace {
             engines[livestream]?.swap(to: ruleSet)
         }
+        hardware[ruleSet.workspace]?.swap(to: ruleSet)
     }
 
     /// Rules of workspaces without a livestream are read again when one begins.
@@ -75,9 +81,9 @@ final class CueStage: @unchecked Sendable {
     }
 
     /// Decides on an event and does what was decided.
-    func play(_ delivery: LiveDelivery) {
+    func play(_ staged: StageEvent) {
         loop.preconditionOnLoop()
-        let (event, workspace) = (delivery.event, delivery.workspace)
+        let (event, workspace) = (staged.event, staged.workspace)
         if case .deleted(let messageIDs, let viewerIDs) = event.happening, !event.isHistory {
             let (messageIDs, viewerIDs) = (Set(messageIDs), Set(viewerIDs))
             dispatcher.cancel(in: workspace, messageIDs: messageIDs, viewerIDs: viewerIDs)
@@ -87,15 +93,16 @@ final class CueStage: @unchecked Sendable {
                         || viewerIDs.contains(cue.viewerID) && !cue.viewerID.isEmpty)
             }
         }
-        decide(on: event, in: workspace)
+        if let livestream = event.livestream {
+            decide(on: event, of: livestream, in: workspace)
+        } else if !isStale(staged) {
+            decide(onInput: event, in: workspace)
+        }
         guard !cues.isEmpty else { return }
         let matched = SystemTime.monotonicNanoseconds
-        matchTimes.observe(fromNanoseconds: delivery.arrivedNanoseconds, to: matched)
+        matchTimes.observe(fromNanoseconds: staged.arrivedNanoseconds, to: matched)
         for cue in cues {
-            let trace = Trace(
-                id: cue.id.description, clock: clock,
-                sourceAgeMilliseconds: delivery.sourceAgeMilliseconds,
-                arrivedNanoseconds: delivery.arrivedNanoseconds, matchedNanoseconds: matched)
+            let trace = staged.trace(of: cue, clock: clock, matchedNanoseconds: matched)
             if case .refused = waiting.append((cue, trace, event)) { droppedCues.add() }
         }
         cues.removeAll(keepingCapacity: true)
@@ -130,13 +137,33 @@ final class CueStage: @unchecked Sendable {
         workspaces[livestream] = workspace
     }
 
-    private func decide(on event: LiveEvent, in workspace: WorkspaceID) {
-        makeEngine(of: event.livestream, in: workspace)
-        engines[event.livestream]?.decide(
+    private func decide(
+        on event: LiveEvent, of livestream: LivestreamID, in workspace: WorkspaceID
+    ) {
+        makeEngine(of: livestream, in: workspace)
+        engines[livestream]?.decide(
             on: event, at: SystemTime.monotonicNanoseconds, makeID: makeCueID, into: &cues)
         if case .control(let action) = event.happening, action == .ended || action == .suspended {
-            forget(event.livestream)
+            forget(livestream)
         }
+    }
+
+    private func decide(onInput event: LiveEvent, in workspace: WorkspaceID) {
+        if hardware[workspace] == nil {
+            if hardware.count >= Self.hardwareMax, let other = hardware.keys.first {
+                hardware[other] = nil
+            }
+            let rules = ruleSets[workspace] ?? RuleSet(workspace: workspace, rules: [])
+            hardware[workspace] = RuleEngine(rules, seed: makeSeed())
+        }
+        hardware[workspace]?.decide(
+            on: event, at: SystemTime.monotonicNanoseconds, makeID: makeCueID, into: &cues)
+    }
+
+    /// Whether an input waited too long for its workspace's rules.
+    private func isStale(_ staged: StageEvent) -> Bool {
+        SystemTime.monotonicNanoseconds - staged.arrivedNanoseconds
+            > InputChange.lifetimeMilliseconds * 1_000_000
     }
 
     /// Forgets a livestream that has ended.

@@ -14,7 +14,7 @@ final class EventPlayer: @unchecked Sendable {
     private let stage: CueStage
     private let rules: RulesService
     private let log: Log
-    private var waiting: [WorkspaceID: [LiveDelivery]] = [:]
+    private var waiting: [WorkspaceID: [StageEvent]] = [:]
 
     init(stage: CueStage, rules: RulesService, log: Log) {
         self.stage = stage
@@ -23,16 +23,19 @@ final class EventPlayer: @unchecked Sendable {
     }
 
     /// Plays an event. Any thread; never waits.
-    func play(_ delivery: LiveDelivery) {
-        stage.loop.submit { [self] in
-            let workspace = delivery.workspace
-            let isFirst = waiting[workspace] == nil
-            if isFirst, stage.hasRules(of: workspace) { return stage.play(delivery) }
-            if waiting[workspace, default: []].count < Self.waitingMax {
-                waiting[workspace, default: []].append(delivery)
-            }
-            if isFirst { Task { await fetchRules(of: workspace) } }
+    func play(_ event: StageEvent) {
+        stage.loop.submit { [self] in playNow(event) }
+    }
+
+    /// The same for who is on the stage's loop already.
+    func playNow(_ event: StageEvent) {
+        let workspace = event.workspace
+        let isFirst = waiting[workspace] == nil
+        if isFirst, stage.hasRules(of: workspace) { return stage.play(event) }
+        if waiting[workspace, default: []].count < Self.waitingMax {
+            waiting[workspace, default: []].append(event)
         }
+        if isFirst { Task { await fetchRules(of: workspace) } }
     }
 
     /// Reads the rules of a livestream's workspace before its first event needs them, and goes on
@@ -53,9 +56,7 @@ final class EventPlayer: @unchecked Sendable {
             stage.loop.submit { [self] in
                 // A change that came meanwhile is newer than what was read.
                 if !stage.hasRules(of: workspace) { stage.take(ruleSet) }
-                for delivery in waiting.removeValue(forKey: workspace) ?? [] {
-                    stage.play(delivery)
-                }
+                for event in waiting.removeValue(forKey: workspace) ?? [] { stage.play(event) }
             }
         } catch {
             log.error("cannot read rules", ["reason": .string("\(error)")])

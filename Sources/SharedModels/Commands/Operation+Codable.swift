@@ -1,9 +1,13 @@
 extension Operation: Codable {
-    private enum Kind: String, Codable { case set, pulse, target, drive, tone, fill, off }
+    private enum Kind: String, Codable {
+        case set, pulse, target, drive, tone, fill, off, glide, brake, level, effect, move
+    }
 
     private enum CodingKeys: String, CodingKey {
         case type, on, duration = "duration_ms", angle = "angle_cdeg", hold = "hold_ms"
         case speed = "speed_permille", frequency = "frequency_hz", color, first, count
+        case move = "move_ms", easing, level = "level_permille", fade = "fade_ms", effect
+        case period = "period_ms", position = "position_steps", stepSpeed = "speed_sps"
     }
 
     /// The written name of the case, as in JSON.
@@ -17,6 +21,11 @@ extension Operation: Codable {
         case .drive: .drive
         case .tone: .tone
         case .fill: .fill
+        case .glide: .glide
+        case .brake: .brake
+        case .level: .level
+        case .effect: .effect
+        case .move: .move
         case .off: .off
         }
     }
@@ -26,6 +35,13 @@ extension Operation: Codable {
         func number(_ key: CodingKeys) throws -> Int { try values.decode(Int.self, forKey: key) }
         func optional(_ key: CodingKeys) throws -> Int {
             try values.decodeIfPresent(Int.self, forKey: key) ?? 0
+        }
+        func color() throws -> RGB {
+            guard let color = RGB(try values.decode(String.self, forKey: .color)) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .color, in: values, debugDescription: "expected a colour as #rrggbb")
+            }
+            return color
         }
         switch try values.decode(Kind.self, forKey: .type) {
         case .set:
@@ -43,13 +59,28 @@ extension Operation: Codable {
             self = .tone(
                 frequencyHertz: try number(.frequency), durationMilliseconds: try number(.duration))
         case .fill:
-            guard let color = RGB(try values.decode(String.self, forKey: .color)) else {
-                throw DecodingError.dataCorruptedError(
-                    forKey: .color, in: values, debugDescription: "expected a colour as #rrggbb")
-            }
             self = .fill(
-                color: color, first: try optional(.first), count: try optional(.count),
+                color: try color(), first: try optional(.first), count: try optional(.count),
                 durationMilliseconds: try optional(.duration))
+        case .glide:
+            self = .glide(
+                angleCentidegrees: try number(.angle), moveMilliseconds: try number(.move),
+                easing: try values.decodeIfPresent(Easing.self, forKey: .easing) ?? .linear,
+                holdMilliseconds: try optional(.hold))
+        case .brake: self = .brake(durationMilliseconds: try number(.duration))
+        case .level:
+            self = .level(
+                permille: try number(.level), fadeMilliseconds: try optional(.fade),
+                durationMilliseconds: try optional(.duration))
+        case .effect:
+            self = .effect(
+                try values.decode(Effect.self, forKey: .effect), color: try color(),
+                periodMilliseconds: try number(.period),
+                durationMilliseconds: try optional(.duration))
+        case .move:
+            self = .move(
+                positionSteps: try number(.position), speedStepsPerSecond: try number(.stepSpeed),
+                holdMilliseconds: try optional(.hold))
         case .off: self = .off
         }
         if let problem {
@@ -80,6 +111,25 @@ extension Operation: Codable {
             try values.encode(first, forKey: .first)
             try values.encode(count, forKey: .count)
             try values.encode(duration, forKey: .duration)
+        case .glide(let angle, let move, let easing, let hold):
+            try values.encode(angle, forKey: .angle)
+            try values.encode(move, forKey: .move)
+            try values.encode(easing, forKey: .easing)
+            try values.encode(hold, forKey: .hold)
+        case .brake(let duration): try values.encode(duration, forKey: .duration)
+        case .level(let permille, let fade, let duration):
+            try values.encode(permille, forKey: .level)
+            try values.encode(fade, forKey: .fade)
+            try values.encode(duration, forKey: .duration)
+        case .effect(let effect, let color, let period, let duration):
+            try values.encode(effect, forKey: .effect)
+            try values.encode(color.hex, forKey: .color)
+            try values.encode(period, forKey: .period)
+            try values.encode(duration, forKey: .duration)
+        case .move(let position, let speed, let hold):
+            try values.encode(position, forKey: .position)
+            try values.encode(speed, forKey: .stepSpeed)
+            try values.encode(hold, forKey: .hold)
         case .off: break
         }
     }

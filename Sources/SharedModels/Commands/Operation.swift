@@ -15,8 +15,32 @@ package enum Operation: Hashable, Sendable {
     case tone(frequencyHertz: Int, durationMilliseconds: Int)
     /// Strip: `count` pixels from `first` in one colour; count 0 for all of them.
     case fill(color: RGB, first: Int, count: Int, durationMilliseconds: Int)
+    /// Servo: to an angle in so many milliseconds (0 for at once, but never faster than the channel
+    /// allows); then released after the hold, 0 for never.
+    case glide(
+        angleCentidegrees: Int, moveMilliseconds: Int, easing: Easing, holdMilliseconds: Int)
+    /// Motor with a brake: stopped short for 1 to 65,535 ms.
+    case brake(durationMilliseconds: Int)
+    /// Light: 0 to 1,000 permille, reached in the fade.
+    case level(permille: Int, fadeMilliseconds: Int, durationMilliseconds: Int)
+    /// Strip: a moving picture over all pixels; one round in the period, 100 to 65,535 ms (flash:
+    /// 334, at most three a second).
+    case effect(Effect, color: RGB, periodMilliseconds: Int, durationMilliseconds: Int)
+    /// Stepper: to a position, counted in steps from where it stood when it was armed, at 16 to
+    /// 4,000 steps a second; then released after the hold, 0 for never.
+    case move(positionSteps: Int, speedStepsPerSecond: Int, holdMilliseconds: Int)
     /// Any output: to its safe value, now.
     case off
+
+    /// How a glide begins and ends.
+    package enum Easing: String, Hashable, Sendable, Codable, CaseIterable { case linear, smooth }
+
+    package enum Effect: String, Hashable, Sendable, Codable, CaseIterable {
+        case rainbow, chase, breathe, flash, sparkle
+    }
+
+    /// A position that the link can say.
+    package static let positions = Int(Int32.min)...Int(Int32.max)
 
     /// How long the channel is busy with it, milliseconds; 0 if it leaves it at once.
     package var durationMilliseconds: Int {
@@ -25,6 +49,11 @@ package enum Operation: Hashable, Sendable {
         case .pulse(let duration): duration
         case .target(_, let hold): hold
         case .drive(_, let duration), .tone(_, let duration), .fill(_, _, _, let duration): duration
+        case .glide(_, let move, _, let hold):
+            move.addingReportingOverflow(hold).overflow ? .max : move + hold
+        case .brake(let duration), .level(_, _, let duration), .effect(_, _, _, let duration):
+            duration
+        case .move(_, _, let hold): hold
         case .off: 0
         }
     }
@@ -50,6 +79,19 @@ package enum Operation: Hashable, Sendable {
         case .fill(_, let first, let count, let duration):
             check("first", first, 0...255) ?? check("count", count, 0...255)
                 ?? check("duration_ms", duration, milliseconds)
+        case .glide(let angle, let move, _, let hold):
+            check("angle_cdeg", angle, 0...36_000) ?? check("move_ms", move, milliseconds)
+                ?? check("hold_ms", hold, milliseconds)
+        case .brake(let duration): check("duration_ms", duration, 1...65_535)
+        case .level(let permille, let fade, let duration):
+            check("level_permille", permille, 0...1000) ?? check("fade_ms", fade, milliseconds)
+                ?? check("duration_ms", duration, milliseconds)
+        case .effect(let effect, _, let period, let duration):
+            check("period_ms", period, (effect == .flash ? 334 : 100)...65_535)
+                ?? check("duration_ms", duration, milliseconds)
+        case .move(let position, let speed, let hold):
+            check("position_steps", position, Self.positions)
+                ?? check("speed_sps", speed, 16...4_000) ?? check("hold_ms", hold, milliseconds)
         case .off: nil
         }
     }

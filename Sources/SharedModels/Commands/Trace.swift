@@ -11,6 +11,9 @@ package struct Trace: Hashable, Sendable, Codable {
     /// milliseconds; −1 if the source does not say.
     package var sourceAgeMilliseconds: Int64
 
+    /// Of an event that a board's input made: the clock of the agent that read it, and when.
+    package var inputClock: String?
+    package var inputNanoseconds: Int64?
     /// The event's bytes were read from the socket.
     package var arrivedNanoseconds: Int64
     /// The rule engine decided.
@@ -42,6 +45,7 @@ package struct Trace: Hashable, Sendable, Codable {
 
     private enum CodingKeys: String, CodingKey {
         case id, clock, agentClock = "agent_clock", sourceAgeMilliseconds = "source_age_ms"
+        case inputClock = "input_clock", inputNanoseconds = "input_ns"
         case arrivedNanoseconds = "arrived_ns", matchedNanoseconds = "matched_ns"
         case publishedNanoseconds = "published_ns", receivedNanoseconds = "received_ns"
         case writtenNanoseconds = "written_ns", acknowledgedNanoseconds = "acknowledged_ns"

@@ -1,11 +1,11 @@
 extension Happening: Codable {
     private enum Kind: String, Codable {
         case comment, gift, giftEnded = "gift_ended", like, follow, share, join, subscribe
-        case viewers, control, deleted
+        case viewers, control, deleted, input
     }
 
     private enum CodingKeys: String, CodingKey {
-        case type, text, gift, streak, like, count, action
+        case type, text, gift, streak, like, count, action, input
         case messageIDs = "message_ids", viewerIDs = "viewer_ids"
     }
 
@@ -25,6 +25,7 @@ extension Happening: Codable {
         case .viewers: .viewers
         case .control: .control
         case .deleted: .deleted
+        case .input: .input
         }
     }
 
@@ -45,6 +46,7 @@ extension Happening: Codable {
             self = .deleted(
                 messageIDs: try values.decode([String].self, forKey: .messageIDs),
                 viewerIDs: try values.decode([String].self, forKey: .viewerIDs))
+        case .input: self = .input(try values.decode(InputReading.self, forKey: .input))
         }
     }
 
@@ -61,6 +63,7 @@ extension Happening: Codable {
         case .deleted(let messageIDs, let viewerIDs):
             try values.encode(messageIDs, forKey: .messageIDs)
             try values.encode(viewerIDs, forKey: .viewerIDs)
+        case .input(let reading): try values.encode(reading, forKey: .input)
         case .follow, .share, .join, .subscribe: break
         }
     }

@@ -17,6 +17,8 @@ package enum Happening: Hashable, Sendable {
     case control(ControlAction)
     /// The source took messages or viewers back; what is queued for them is cancelled.
     case deleted(messageIDs: [String], viewerIDs: [String])
+    /// An input of a board changed; belongs to no livestream.
+    case input(InputReading)
 }
 
 /// What one gift frame added to its streak.

@@ -1,7 +1,8 @@
-/// One normalised happening in a livestream, whatever source it came from.
+/// One normalised happening in a livestream, whatever source it came from, or on the stage itself.
 package struct LiveEvent: Hashable, Sendable, Codable {
     package let id: LiveEventID
-    package let livestream: LivestreamID
+    /// Nil for what boards say: it happens whether a livestream runs or not.
+    package let livestream: LivestreamID?
     package let source: SourceKind
     /// The source's own message id; the same happening arriving twice carries the same one.
     /// Empty if the source has none. At most 64 bytes.
@@ -16,7 +17,7 @@ package struct LiveEvent: Hashable, Sendable, Codable {
     package let isHistory: Bool
 
     package init(
-        id: LiveEventID, livestream: LivestreamID, source: SourceKind, sourceMessageID: String,
+        id: LiveEventID, livestream: LivestreamID?, source: SourceKind, sourceMessageID: String,
         viewer: Viewer?, happening: Happening, createdAtMilliseconds: Int64, isHistory: Bool
     ) {
         self.id = id
@@ -38,4 +39,9 @@ package struct LiveEvent: Hashable, Sendable, Codable {
 /// Where live events come from.
 package enum SourceKind: String, Hashable, Sendable, Codable, CaseIterable {
     case native, tiktok, replay
+    /// Inputs of boards; no livestream has it.
+    case hardware
+
+    /// What a livestream may come from.
+    package static let ofLivestreams: [SourceKind] = [.native, .tiktok, .replay]
 }

@@ -8,6 +8,9 @@ extension BoardManifest {
             return "the firmware's version is not plain text"
         }
         guard (0...65_535).contains(receiveWindowBytes) else { return "rx_window is out of range" }
+        guard (0...255).contains(minor ?? 0), (0...1_048_576).contains(sequenceBytes ?? 0) else {
+            return "minor or sequence_bytes is out of range"
+        }
         guard channels.count <= Self.channelsMax else {
             return "there are more than \(Self.channelsMax) channels"
         }
@@ -25,6 +28,9 @@ extension Channel {
     /// What is out of its limits, as a sentence for people; nil if nothing is.
     package var problem: String? {
         guard Limits.isWord(name, 1...24) else { return "a channel's name is not a plain word" }
+        guard Limits.isWord(kind.name, 1...16) else {
+            return "the kind of channel \(name) is not a plain word"
+        }
         let milliseconds = 0...60_000
         let centidegrees = 0...36_000
         guard (-1...1023).contains(pin), milliseconds.contains(onMaxMilliseconds),
@@ -33,6 +39,7 @@ extension Channel {
             centidegrees.contains(angleMaxCentidegrees ?? 0),
             (angleMinCentidegrees ?? 0) <= (angleMaxCentidegrees ?? 36_000)
         else { return "a limit of channel \(name) is out of its range" }
+        guard bounds.isPlausible else { return "a limit of channel \(name) is out of its range" }
         return nil
     }
 }

@@ -9,6 +9,10 @@ package struct BoardManifest: Hashable, Sendable, Codable {
     package let build: String
     /// Bytes the board can take in without reading, at most 60 on an AVR.
     package let receiveWindowBytes: Int
+    /// The protocol's minor version; nil for 0.
+    package let minor: Int?
+    /// Bytes for programs that the board runs on its own clock; nil for none.
+    package let sequenceBytes: Int?
     /// At most `channelsMax`, with distinct ids and names.
     package let channels: [Channel]
 
@@ -17,19 +21,21 @@ package struct BoardManifest: Hashable, Sendable, Codable {
 
     package init(
         linkVersion: Int, board: String, firmware: String, build: String, receiveWindowBytes: Int,
-        channels: [Channel]
+        minor: Int? = nil, sequenceBytes: Int? = nil, channels: [Channel]
     ) {
         self.linkVersion = linkVersion
         self.board = board
         self.firmware = firmware
         self.build = build
         self.receiveWindowBytes = receiveWindowBytes
+        self.minor = minor
+        self.sequenceBytes = sequenceBytes
         self.channels = channels
     }
 
     private enum CodingKeys: String, CodingKey {
         case linkVersion = "protocol", board, firmware, build, receiveWindowBytes = "rx_window"
-        case channels
+        case minor, sequenceBytes = "sequence_bytes", channels
     }
 
     /// The channel of that name, if there is one.
@@ -40,10 +46,23 @@ package struct BoardManifest: Hashable, Sendable, Codable {
 
 /// One output or input of a board, with the limits that its firmware enforces.
 package struct Channel: Hashable, Sendable, Codable {
-    package enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
-        case relay, servo, motor, buzzer, strip, button
+    package enum Kind: Hashable, Sendable {
+        case relay, servo, motor, buzzer, strip, light, solenoid, stepper
+        case button, `switch`, analog, distance
+        /// A kind of a later firmware: it is shown, and refused whatever it is told.
+        case other(String)
 
-        package var isOutput: Bool { self != .button }
+        package var isInput: Bool {
+            switch self {
+            case .button, .switch, .analog, .distance: true
+            default: false
+            }
+        }
+
+        package var isOutput: Bool {
+            if case .other = self { return false }
+            return !isInput
+        }
     }
 
     /// What becomes of a command whose end is unknown after a crash.
@@ -72,11 +91,14 @@ package struct Channel: Hashable, Sendable, Codable {
     package let angleMaxCentidegrees: Int?
     /// Strip: how many pixels.
     package let pixels: Int?
+    /// What it has besides, as firmware of minor version 1 tells it.
+    package let bounds: Bounds
 
     package init(
         id: UInt8, name: String, kind: Kind, pin: Int, onMaxMilliseconds: Int = 0,
         pauseMinMilliseconds: Int = 0, delivery: Delivery = .atMostOnce, isQuiet: Bool = false,
-        angleMinCentidegrees: Int? = nil, angleMaxCentidegrees: Int? = nil, pixels: Int? = nil
+        angleMinCentidegrees: Int? = nil, angleMaxCentidegrees: Int? = nil, pixels: Int? = nil,
+        bounds: Bounds = Bounds()
     ) {
         self.id = id
         self.name = name
@@ -89,6 +111,7 @@ package struct Channel: Hashable, Sendable, Codable {
         self.angleMinCentidegrees = angleMinCentidegrees
         self.angleMaxCentidegrees = angleMaxCentidegrees
         self.pixels = pixels
+        self.bounds = bounds
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -114,6 +137,23 @@ package struct Channel: Hashable, Sendable, Codable {
                 Int.self, forKey: .angleMinCentidegrees),
             angleMaxCentidegrees: try values.decodeIfPresent(
                 Int.self, forKey: .angleMaxCentidegrees),
-            pixels: try values.decodeIfPresent(Int.self, forKey: .pixels))
+            pixels: try values.decodeIfPresent(Int.self, forKey: .pixels),
+            bounds: try Bounds(from: decoder))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(id, forKey: .id)
+        try values.encode(name, forKey: .name)
+        try values.encode(kind, forKey: .kind)
+        try values.encode(pin, forKey: .pin)
+        try values.encode(onMaxMilliseconds, forKey: .onMaxMilliseconds)
+        try values.encode(pauseMinMilliseconds, forKey: .pauseMinMilliseconds)
+        try values.encode(delivery, forKey: .delivery)
+        try values.encode(isQuiet, forKey: .isQuiet)
+        try values.encodeIfPresent(angleMinCentidegrees, forKey: .angleMinCentidegrees)
+        try values.encodeIfPresent(angleMaxCentidegrees, forKey: .angleMaxCentidegrees)
+        try values.encodeIfPresent(pixels, forKey: .pixels)
+        try bounds.encode(to: encoder)
     }
 }

@@ -1,9 +1,10 @@
 extension Trigger: Codable {
     private enum Kind: String, Codable {
         case comment, gift, likeMilestone = "like_milestone", follow, share, join, subscribe
+        case input
     }
 
-    private enum CodingKeys: String, CodingKey { case type, match, gift, every }
+    private enum CodingKeys: String, CodingKey { case type, match, gift, every, input }
 
     /// The written name of the case, as in JSON.
     package var type: String { kind.rawValue }
@@ -17,6 +18,7 @@ extension Trigger: Codable {
         case .share: .share
         case .join: .join
         case .subscribe: .subscribe
+        case .input: .input
         }
     }
 
@@ -33,6 +35,7 @@ extension Trigger: Codable {
         case .share: self = .share
         case .join: self = .join
         case .subscribe: self = .subscribe
+        case .input: self = .input(try values.decode(InputMatch.self, forKey: .input))
         }
     }
 
@@ -43,6 +46,7 @@ extension Trigger: Codable {
         case .comment(let match): try values.encodeIfPresent(match, forKey: .match)
         case .gift(let match): try values.encode(match, forKey: .gift)
         case .likeMilestone(let every): try values.encode(every, forKey: .every)
+        case .input(let match): try values.encode(match, forKey: .input)
         case .follow, .share, .join, .subscribe: break
         }
     }

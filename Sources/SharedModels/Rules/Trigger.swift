@@ -9,6 +9,8 @@ package enum Trigger: Hashable, Sendable {
     case share
     case join
     case subscribe
+    /// An input of a board changed; holds with and without a livestream.
+    case input(InputMatch)
 }
 
 /// How a comment's text is compared. Both sides are folded first: case, width and accents do

@@ -12,6 +12,13 @@ extension AgentState {
         guard boards.allSatisfy({ Limits.isWord($0.fault, 0...32) }) else {
             return "a fault is not a plain word"
         }
+        guard
+            boards.allSatisfy({ board in
+                let unlocked = board.unlocked ?? []
+                return unlocked.count <= BoardManifest.channelsMax
+                    && unlocked.allSatisfy { Limits.isWord($0, 1...24) }
+            })
+        else { return "an unlocked channel is not a plain word" }
         guard stopSequence >= 0 else { return "the stop sequence is negative" }
         return nil
     }

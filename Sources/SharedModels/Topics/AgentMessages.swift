@@ -84,11 +84,16 @@ package struct BoardState: Hashable, Sendable, Codable {
     package let condition: Condition
     /// The last fault's word (`link_lost`, `watchdog`, `max_on`, …); empty for none.
     package let fault: String
+    /// The dangerous channels that may be used now; nil for none.
+    package let unlocked: [String]?
 
-    package init(uid: BoardUID, condition: Condition, fault: String = "") {
+    package init(
+        uid: BoardUID, condition: Condition, fault: String = "", unlocked: [String]? = nil
+    ) {
         self.uid = uid
         self.condition = condition
         self.fault = fault
+        self.unlocked = unlocked
     }
 }
 

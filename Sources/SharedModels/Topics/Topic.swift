@@ -7,6 +7,8 @@ package struct Topic: Hashable, Sendable {
         case cancel
         /// Down, QoS 1, retained: an `EmergencyStop`, the whole wanted stop state of the agent.
         case estop
+        /// Down, QoS 1: an `Unlock`.
+        case unlock
         /// Up, QoS 1: an `Outcome`.
         case outcome
         /// Up, QoS 1, retained, and the will: an `AgentState`.
@@ -15,9 +17,16 @@ package struct Topic: Hashable, Sendable {
         case manifest
         /// Up, QoS 0: an `AgentTelemetry`.
         case telemetry
+        /// Up, QoS 1: an `InputChange`.
+        case input
 
         /// True if the control plane writes and the agent reads.
-        package var isDown: Bool { self == .command || self == .estop || self == .cancel }
+        package var isDown: Bool {
+            switch self {
+            case .command, .cancel, .estop, .unlock: true
+            case .outcome, .state, .manifest, .telemetry, .input: false
+            }
+        }
     }
 
     package static let prefix = "cuelight/1"

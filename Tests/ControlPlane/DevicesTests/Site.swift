@@ -19,6 +19,13 @@ final class Hands: Sendable {
     func set(_ milliseconds: Int64) { time.withLock { $0 = milliseconds } }
 }
 
+/// The changes of inputs that were told, in their order.
+final class InputReports: Sendable {
+    private let reports = Mutex<[InputReport]>([])
+    var all: [InputReport] { reports.withLock { $0 } }
+    func add(_ report: InputReport) { reports.withLock { $0.append(report) } }
+}
+
 /// A real Mosquitto that checks credentials by our plugin.
 struct GuardedBroker {
     struct Missing: Error, CustomStringConvertible {
@@ -61,6 +68,8 @@ final class Site: Sendable {
     /// The ended commands in their order.
     let ended = Mutex<[Outcome]>([])
     let changes = Atomic(0)
+    /// The changes of inputs in their order.
+    let inputs: InputReports
     /// Something changed or ended since it was last read.
     private let news: AsyncStream<Void>
     private let running: Task<Void, any Error>
@@ -84,6 +93,8 @@ final class Site: Sendable {
         let (news, tell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.news = news
         let ids = IDGenerator(unixMilliseconds: { hands.now })
+        let inputs = InputReports()
+        self.inputs = inputs
         let reports = Mutex<
             (ended: (@Sendable (Outcome) -> Void)?, changed: (@Sendable () -> Void)?)
         >(
@@ -100,6 +111,10 @@ final class Site: Sendable {
                 },
                 changed: { _ in
                     reports.withLock { $0.changed }?()
+                    tell.yield()
+                },
+                input: { report in
+                    inputs.add(report)
                     tell.yield()
                 }))
         let workers: [any Worker] = [client] + devices.workers
@@ -306,7 +321,8 @@ final class AgentLine: Sendable {
 
     func publish(_ leaf: Topic.Leaf, _ value: some Encodable) async throws {
         try await publish(
-            leaf, Array(try JSONEncoder().encode(value)), isRetained: leaf != .outcome)
+            leaf, Array(try JSONEncoder().encode(value)),
+            isRetained: leaf == .state || leaf == .manifest)
     }
 
     /// Says that it is there, with boards that stand like this and these channels on each.

@@ -11,6 +11,8 @@ struct Oracle {
     private var lastCue: [RuleID: Int64] = [:]
     private var lastViewerCue: [String: Int64] = [:]
     private var draws: [RuleID: UInt64] = [:]
+    /// On which side of its threshold each rule last saw its input.
+    private var isBeyond: [RuleID: Bool] = [:]
 
     init(_ rules: [Rule], seed: UInt64 = 0) {
         self.rules = rules
@@ -36,12 +38,16 @@ struct Oracle {
     mutating func cues(_ event: LiveEvent, at now: Int64) -> [RuleID] {
         if event.isHistory {
             if case .like(let like) = event.happening { likes = max(likes ?? 0, like.total) }
+            see(event.happening)
             return []
         }
+        defer { see(event.happening) }
         let before = likes
         var made: [RuleID] = []
         for rule in matches(event) {
-            for _ in 0..<Self.times(rule.trigger, event.happening, before) {
+            let times = Self.times(
+                rule.trigger, event.happening, before, isBeyond: isBeyond[rule.id])
+            for _ in 0..<times {
                 guard allows(rule, event, now), made.count < 1000 else { continue }
                 made.append(rule.id)
                 lastCue[rule.id] = now
@@ -49,6 +55,33 @@ struct Oracle {
             }
         }
         return made
+    }
+
+    /// Remembers where the input is.
+    private mutating func see(_ happening: Happening) {
+        guard case .input(let reading) = happening else { return }
+        for rule in inOrder() {
+            guard case .input(let match) = rule.trigger, match.device == reading.device,
+                match.channel == reading.channel
+            else { continue }
+            let was = isBeyond[rule.id]
+            let value = reading.value
+            switch match.condition {
+            case .above(let threshold, let hysteresis):
+                if value > threshold {
+                    isBeyond[rule.id] = true
+                } else if was != true || value + hysteresis <= threshold {
+                    isBeyond[rule.id] = false
+                }
+            case .below(let threshold, let hysteresis):
+                if value < threshold {
+                    isBeyond[rule.id] = true
+                } else if was != true || value - hysteresis >= threshold {
+                    isBeyond[rule.id] = false
+                }
+            case .pressed, .released, .changed: break
+            }
+        }
     }
 
     /// Rules that changed forget what they did.
@@ -69,6 +102,7 @@ struct Oracle {
     private mutating func forget(_ rule: RuleID) {
         lastCue[rule] = nil
         draws[rule] = nil
+        isBeyond[rule] = nil
         lastViewerCue = lastViewerCue.filter { !$0.key.hasPrefix("\(rule)") }
     }
 
@@ -91,7 +125,8 @@ struct Oracle {
 
     /// How often the trigger fires.
     private static func times(
-        _ trigger: Trigger, _ happening: Happening, _ likesBefore: Int?, ignoringCount: Bool = false
+        _ trigger: Trigger, _ happening: Happening, _ likesBefore: Int?, isBeyond: Bool? = nil,
+        ignoringCount: Bool = false
     ) -> Int {
         switch (trigger, happening) {
         case (.comment(let match), .comment(let text)):
@@ -109,6 +144,19 @@ struct Oracle {
             return min(passed, 50)
         case (.follow, .follow), (.share, .share), (.join, .join), (.subscribe, .subscribe):
             return 1
+        case (.input(let match), .input(let reading)):
+            guard match.device == reading.device, match.channel == reading.channel else {
+                return 0
+            }
+            switch match.condition {
+            case .pressed: return reading.value == 0 ? 0 : 1
+            case .released: return reading.value == 0 ? 1 : 0
+            case .changed: return 1
+            case .above(let threshold, _):
+                return reading.value > threshold && (ignoringCount || isBeyond == false) ? 1 : 0
+            case .below(let threshold, _):
+                return reading.value < threshold && (ignoringCount || isBeyond == false) ? 1 : 0
+            }
         default: return 0
         }
     }

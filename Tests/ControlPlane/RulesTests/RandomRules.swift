@@ -91,7 +91,8 @@ struct RandomWorld {
     }
 
     mutating func trigger() -> Trigger {
-        switch dice.below(9) {
+        switch dice.below(12) {
+        case 9...11: .input(inputMatch())
         case 0...2:
             dice.chance(5)
                 ? .comment(nil)
@@ -109,6 +110,23 @@ struct RandomWorld {
         case 7: dice.chance(50) ? .share : .join
         default: .subscribe
         }
+    }
+
+    /// Few inputs, so that rules and events meet.
+    private mutating func input() -> (device: DeviceID, channel: String) {
+        (DeviceID(high: 3, low: UInt64(dice.below(2))), dice.pick(["a", "b"]))
+    }
+
+    private mutating func inputMatch() -> InputMatch {
+        let threshold = dice.below(9) - 4
+        let hysteresis = dice.pick([0, 0, 1, 3])
+        let (device, channel) = input()
+        return InputMatch(
+            device: device, channel: channel,
+            condition: dice.pick([
+                .pressed, .released, .changed, .above(threshold, hysteresis: hysteresis),
+                .below(threshold, hysteresis: hysteresis),
+            ]))
     }
 
     mutating func rules(_ count: Int, guarded: Bool = false) -> [Rule] {
@@ -135,7 +153,11 @@ struct RandomWorld {
     }
 
     mutating func happening(likes: inout Int) -> Happening {
-        switch dice.below(12) {
+        switch dice.below(16) {
+        case 12...15:
+            let (device, channel) = input()
+            return .input(
+                InputReading(device: device, channel: channel, value: dice.below(15) - 7))
         case 0...3: return .comment(text: text(8))
         case 4, 5:
             let count = dice.pick([1, 1, 2, 5, 49, 50, 51, 1_000_000, 0, -3, .max])

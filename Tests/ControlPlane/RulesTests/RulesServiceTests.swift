@@ -24,7 +24,7 @@ private final class Desk: Sendable {
             pool: database.pool, log: Log(component: "test", minimum: .error),
             operation: .freeObject(maxValues: 8), makeID: { generator.next() },
             surroundings: .init(
-                problems: { _, _ in problems }, changed: { sets.add($0) }))
+                problems: { _ in problems }, changed: { sets.add($0) }))
         announcements = sets
         application = Application(
             endpoints: rules.endpoints,

@@ -33,6 +33,64 @@ struct LinkSessionTests {
         #expect(bench.link.statistics.sent - before <= 4)
     }
 
+    @Test("an event whose frame was doubled on the way is told once; the next one is another")
+    func doubledEvent() throws {
+        let bench = ready()
+        func inputs() -> [Int16] {
+            bench.actions.compactMap { action in
+                guard case .event(let event) = action, case .input(let value) = event.kind else {
+                    return nil
+                }
+                return value
+            }
+        }
+        func say(_ sequence: UInt8, _ value: [UInt8]) throws {
+            let payload: [UInt8] = [1, 7] + value + [0xD2, 4, 0, 0]
+            let wire = Frame(type: 0xA0, sequence: sequence, payload: payload).wire
+            bench.inject(try #require(wire))
+        }
+        try say(200, [1, 0])
+        try say(200, [1, 0])
+        #expect(inputs() == [1])
+        try say(201, [1, 0])
+        try say(202, [0xFD, 0xFF])
+        #expect(inputs() == [1, 1, -3])
+    }
+
+    @Test("an unlocking is asked for with the boot's nonce, and told when the board has done it")
+    func unlock() throws {
+        let bench = ready()
+        let nonce = try #require(bench.link.hello).nonce
+        bench.run(1000) { bench.link.nextDeadlineNanoseconds != nil && bench.isQuiet }
+        bench.isCut = true
+        let asked = bench.act { $0.unlock(mask: 0x0102, seconds: 60, at: $1) }
+        let sent = asked.compactMap { action -> [UInt8]? in
+            if case .send(let wire, _) = action { wire } else { nil }
+        }
+        var decoder = FrameDecoder()
+        var frames: [Frame] = []
+        decoder.feed(try #require(sent.last)) { finding in
+            if case .frame(let frame) = finding { frames.append(frame) }
+        }
+        let frame = try #require(frames.first)
+        #expect(frame.type == 0x0F)
+        let low = (0..<4).map { UInt8(truncatingIfNeeded: nonce >> (8 * UInt32($0))) }
+        #expect(frame.payload == low + [0x02, 0x01, 60, 0])
+        let ack = Frame(type: 0x80, sequence: frame.sequence, payload: [1, 0, 0]).wire
+        bench.inject(try #require(ack))
+        #expect(bench.actions.contains(.unlocked(mask: 0x0102, seconds: 60)))
+    }
+
+    @Test("a board of an older firmware, which knows no unlocking, goes on")
+    func unlockRefused() {
+        let bench = ready()
+        _ = bench.act { $0.unlock(mask: 1, seconds: 60, at: $1) }
+        bench.run(1000)
+        #expect(bench.sessions == 1)
+        #expect(bench.link.state.mode == .armed)
+        #expect(!bench.actions.contains { if case .unlocked = $0 { true } else { false } })
+    }
+
     @Test("a blank board is given an identity, which it keeps")
     func identity() throws {
         let bench = Bench(seed: 2, uid: nil)

@@ -18,6 +18,7 @@ final class TestAgent: Sendable {
         var outcomes: [Outcome] = []
         var states: [AgentState] = []
         var manifests: [AgentManifest] = []
+        var inputs: [InputChange] = []
         var isAccepting = true
 
         mutating func take(_ leaf: Topic.Leaf, _ payload: Data) throws {
@@ -26,6 +27,7 @@ final class TestAgent: Sendable {
             case .outcome: outcomes.append(try decoder.decode(Outcome.self, from: payload))
             case .state: states.append(try decoder.decode(AgentState.self, from: payload))
             case .manifest: manifests.append(try decoder.decode(AgentManifest.self, from: payload))
+            case .input: inputs.append(try decoder.decode(InputChange.self, from: payload))
             default: break
             }
         }
@@ -114,6 +116,7 @@ final class TestAgent: Sendable {
 
     var outcomes: [Outcome] { seen.withLock { $0.outcomes } }
     var states: [AgentState] { seen.withLock { $0.states } }
+    var inputs: [InputChange] { seen.withLock { $0.inputs } }
     var manifests: [AgentManifest] { seen.withLock { $0.manifests } }
 
     func outcomes(of id: CommandID) -> [Outcome] { outcomes.filter { $0.command == id } }

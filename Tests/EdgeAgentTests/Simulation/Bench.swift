@@ -87,6 +87,18 @@ final class Bench {
         toBoard = []
     }
 
+    /// Whether nothing is on the line.
+    var isQuiet: Bool { link.inFlight.isEmpty }
+
+    /// Does something with the link now; answers what it wanted.
+    func act(
+        _ body: (inout LinkSession, Int64) -> [LinkSession.Action]
+    ) -> [LinkSession.Action] {
+        let wanted = body(&link, now)
+        perform(wanted)
+        return wanted
+    }
+
     /// Bytes as if the board had said them.
     func inject(_ bytes: [UInt8]) { perform(link.receive(bytes, at: now)) }
 
@@ -155,6 +167,7 @@ final class Bench {
             case .rebooted:
                 ended += session?.rebooted(at: now) ?? []
                 if let wish = session?.wish { perform(link.become(wish, at: now)) }
+            case .unlocked: break
             case .down: reopen()
             }
         }

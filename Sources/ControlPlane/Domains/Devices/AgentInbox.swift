@@ -34,6 +34,7 @@ final class AgentInbox: @unchecked Sendable {
     private let client: MQTTClient
     private let dispatcher: CommandDispatcher
     private let manifests: ManifestKeeper
+    private let inputs: InputIntake
     private let log: Log
     private let changed: @Sendable (WorkspaceID) -> Void
     private let appeared: @Sendable (AgentID) -> Void
@@ -47,13 +48,15 @@ final class AgentInbox: @unchecked Sendable {
     ///   - changed: called on the loop when the state of an agent of the workspace changed.
     ///   - appeared: called on the loop when an agent was away and is there now.
     init(
-        client: MQTTClient, dispatcher: CommandDispatcher, manifests: ManifestKeeper, log: Log,
+        client: MQTTClient, dispatcher: CommandDispatcher, manifests: ManifestKeeper,
+        inputs: InputIntake, log: Log,
         changed: @escaping @Sendable (WorkspaceID) -> Void,
         appeared: @escaping @Sendable (AgentID) -> Void
     ) {
         self.client = client
         self.dispatcher = dispatcher
         self.manifests = manifests
+        self.inputs = inputs
         self.log = log
         self.changed = changed
         self.appeared = appeared
@@ -61,7 +64,7 @@ final class AgentInbox: @unchecked Sendable {
 
     /// Subscribes to what agents say. Any thread; once.
     func subscribe() {
-        for leaf in [Topic.Leaf.outcome, .state, .manifest, .telemetry] {
+        for leaf in [Topic.Leaf.outcome, .state, .manifest, .telemetry, .input] {
             client.subscribe(
                 Topic.everyAgent(leaf), quality: leaf == .telemetry ? .atMostOnce : .atLeastOnce
             ) { [weak self] in self?.receive($0) }
@@ -71,13 +74,15 @@ final class AgentInbox: @unchecked Sendable {
     /// Forgets what still waits of an agent that was revoked.
     func forget(_ agent: AgentID) {
         outcomes[agent] = nil
+        inputs.forget(agent)
         for leaf in Topic.Leaf.allCases { visits[Slot(agent: agent, leaf: leaf)] = nil }
     }
 
     private func receive(_ message: MQTTMessage) {
         guard let topic = Topic(message.topic), isKnown(topic) else { return }
         let now = SystemTime.monotonicNanoseconds
-        guard topic.leaf != .outcome else { return receiveOutcome(message.payload, topic, now) }
+        if topic.leaf == .outcome { return receiveOutcome(message.payload, topic, now) }
+        if topic.leaf == .input { return receiveInput(message.payload, topic, now) }
         let slot = Slot(agent: topic.agent, leaf: topic.leaf)
         guard let visit = visits[slot] else { return take(message.payload, topic, slot, now) }
         let pause = Limits.pause.nanosecondsClamped
@@ -103,7 +108,7 @@ final class AgentInbox: @unchecked Sendable {
         case .state: takeState(payload, topic)
         case .manifest: takeManifest(payload, topic)
         case .telemetry: takeTelemetry(payload, topic)
-        case .outcome, .command, .cancel, .estop: break
+        case .outcome, .input, .command, .cancel, .estop, .unlock: break
         }
     }
 
@@ -117,6 +122,14 @@ final class AgentInbox: @unchecked Sendable {
         guard isAdmitted else { return complain(topic, "more outcomes than anybody has commands") }
         guard let outcome = read(Outcome.self, payload, topic) else { return }
         dispatcher.receive(outcome, from: topic.agent)
+    }
+
+    private func receiveInput(_ payload: [UInt8], _ topic: Topic, _ now: Int64) {
+        guard inputs.admits(topic.agent, at: now) else {
+            return complain(topic, "more changes of inputs than anybody makes")
+        }
+        guard let change = read(InputChange.self, payload, topic) else { return }
+        if let problem = inputs.take(change, of: topic.agent, at: now) { complain(topic, problem) }
     }
 
     private func takeState(_ payload: [UInt8], _ topic: Topic) {

@@ -174,6 +174,17 @@ package final class CommandDispatcher: @unchecked Sendable {
         }
     }
 
+    /// Hands an unlocking to the board's agent, once. On the loop.
+    package func publish(_ unlock: Unlock, to agent: Agent) {
+        loop.preconditionOnLoop()
+        let topic = Topic(workspace: agent.workspace, agent: agent.id, leaf: .unlock)
+        let until = Self.sum(
+            surroundings.monotonicNanoseconds(), Unlock.lifetimeMilliseconds * 1_000_000)
+        // Plain numbers and text are encoded, which cannot fail.
+        guard let payload = try? encoder.encode(unlock) else { return }
+        surroundings.publish(topic, Array(payload), until) { _ in }
+    }
+
     /// Ends what has had no outcome for too long; call about once a second. On the loop.
     package func tick() {
         loop.preconditionOnLoop()

@@ -31,6 +31,14 @@ package struct Agent: Sendable, Hashable {
     package var obeysStops: Bool { (state?.stopSequence ?? 0) >= stopSequence }
 }
 
+/// What an input said last.
+package struct InputValue: Hashable, Sendable {
+    /// As `InputReading.value`.
+    package let value: Int
+    /// When its agent read it, Unix milliseconds UTC.
+    package let atMilliseconds: Int64
+}
+
 /// What an E-stop stops.
 package enum StopTarget: Hashable, Sendable {
     case workspace(WorkspaceID)
@@ -67,6 +75,8 @@ package struct DeviceDirectory: Sendable {
     package private(set) var presses: [StopTarget: Int] = [:]
     private var pressCount = 0
     private var boards: [AgentID: [BoardUID: DeviceID]] = [:]
+    /// By channel; at most as many as the devices have inputs.
+    private var inputs: [DeviceID: [String: InputValue]] = [:]
 
     package init() {}
 
@@ -76,6 +86,19 @@ package struct DeviceDirectory: Sendable {
         if let old = devices[device.id] { boards[old.agent]?[old.board] = nil }
         devices[device.id] = device
         boards[device.agent, default: [:]][device.board] = device.id
+    }
+
+    package mutating func put(_ reading: InputReading, atMilliseconds: Int64) {
+        inputs[reading.device, default: [:]][reading.channel] = InputValue(
+            value: reading.value, atMilliseconds: atMilliseconds)
+    }
+
+    /// What the inputs of a device said last, those that its board still has.
+    package func inputs(of device: Device) -> [(channel: String, value: InputValue)] {
+        guard let known = inputs[device.id] else { return [] }
+        return device.manifest.channels.filter(\.kind.isInput).compactMap { channel in
+            known[channel.name].map { (channel.name, $0) }
+        }
     }
 
     package mutating func update(_ agent: AgentID, _ change: (inout Agent) -> Void) {

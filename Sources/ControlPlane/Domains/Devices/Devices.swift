@@ -31,13 +31,17 @@ package struct Devices: Sendable {
         package var command: @Sendable (CommandRecord, Outcome?) -> Void
         /// An agent or a device of the workspace changed. Any thread.
         package var changed: @Sendable (WorkspaceID) -> Void
+        /// An input of a device changed. On the stage loop.
+        package var input: @Sendable (InputReport) -> Void
 
         package init(
             command: @escaping @Sendable (CommandRecord, Outcome?) -> Void,
-            changed: @escaping @Sendable (WorkspaceID) -> Void
+            changed: @escaping @Sendable (WorkspaceID) -> Void,
+            input: @escaping @Sendable (InputReport) -> Void
         ) {
             self.command = command
             self.changed = changed
+            self.input = input
         }
     }
 
@@ -70,7 +74,7 @@ package struct Devices: Sendable {
                 unixMilliseconds: unixMilliseconds))
         service = DevicesService(
             pool: pool, signer: signer, client: client, dispatcher: dispatcher, log: log,
-            unixMilliseconds: unixMilliseconds, changed: reports.changed)
+            unixMilliseconds: unixMilliseconds, changed: reports.changed, input: reports.input)
         endpoints =
             DevicesRoutes(
                 service: service, broker: broker, serverPublicKey: signer.publicKey.description,

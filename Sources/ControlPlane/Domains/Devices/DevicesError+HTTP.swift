@@ -15,6 +15,8 @@ extension DevicesError: HTTPRepresentable {
             HTTPError(
                 .unauthorized, "wrong_signature",
                 "The request is not signed by the agent's key, or its clock is far off.")
+        case .notArmed:
+            .conflict("not_armed", "The board is not armed, or it is stopped.")
         case .tooMany(let what): .conflict("too_many", "There are too many \(what).")
         }
     }

@@ -10,4 +10,6 @@ package enum DevicesError: Error, Equatable, Sendable {
     /// The request is not signed by the agent's key, or too old, or the agent is revoked.
     case wrongSignature
     case tooMany(String)
+    /// The board is not armed, or stopped, so nothing of it can be unlocked.
+    case notArmed
 }

@@ -141,9 +141,23 @@ struct DeviceJSON: Encodable {
     let fault: String
     let isStopped: Bool
     let manifest: BoardManifest
+    let inputs: [Input]
+    let unlocked: [String]
     let createdAtMilliseconds: Int64
 
-    init(_ device: Device, state: BoardState, isStopped: Bool) {
+    struct Input: Encodable {
+        let channel: String
+        let value: Int
+        let atMilliseconds: Int64
+
+        private enum CodingKeys: String, CodingKey {
+            case channel, value, atMilliseconds = "at_ms"
+        }
+    }
+
+    init(
+        _ device: Device, state: BoardState, isStopped: Bool, inputs: [(String, InputValue)]
+    ) {
         id = device.id
         agentID = device.agent
         boardUID = device.board
@@ -152,12 +166,19 @@ struct DeviceJSON: Encodable {
         fault = state.fault
         self.isStopped = isStopped
         manifest = device.manifest
+        self.inputs = inputs.map { channel, value in
+            Input(
+                channel: channel, value: value.value,
+                atMilliseconds: min(max(value.atMilliseconds, 0), 253_402_300_799_999))
+        }
+        unlocked = state.unlocked ?? []
         createdAtMilliseconds = device.createdAtMilliseconds
     }
 
     private enum CodingKeys: String, CodingKey {
         case id, agentID = "agent_id", boardUID = "board_uid", name, condition, fault
-        case isStopped = "stopped", manifest, createdAtMilliseconds = "created_at_ms"
+        case isStopped = "stopped", manifest, inputs, unlocked
+        case createdAtMilliseconds = "created_at_ms"
     }
 
     static let schema = Schema.named(
@@ -168,6 +189,24 @@ struct DeviceJSON: Encodable {
             .required("condition", .choice(BoardState.Condition.allCases.map(\.rawValue))),
             .required("fault", .text), .required("stopped", .boolean, "by an E-stop at any level"),
             .required("manifest", .freeObject(maxValues: 1000), "docs/link.md"),
+            .required(
+                "inputs",
+                .array(
+                    of: .object([
+                        .required("channel", .text),
+                        .required(
+                            "value",
+                            .integer(
+                                Int64(
+                                    InputReading.values.lowerBound)...Int64(
+                                        InputReading.values.upperBound)),
+                            "button and switch 1 or 0, analog permille, distance millimetres"),
+                        .required("at_ms", .unixMilliseconds, "when its agent read it"),
+                    ]), 0...BoardManifest.channelsMax),
+                "what its inputs said last; one that has said nothing is not there"),
+            .required(
+                "unlocked", .array(of: .text, 0...BoardManifest.channelsMax),
+                "its dangerous channels that may be used now"),
             .required("created_at_ms", .unixMilliseconds),
         ]))
 }
@@ -377,6 +416,41 @@ package enum OperationSchema {
                         .optional("first", .integer(0...255)),
                         .optional("count", .integer(0...255), "0 is all"),
                         .optional("duration_ms", milliseconds),
+                    ]),
+                .init(
+                    "glide",
+                    [
+                        .required("angle_cdeg", .integer(0...36_000), "hundredths of a degree"),
+                        .required("move_ms", milliseconds),
+                        .optional(
+                            "easing", .choice(Operation.Easing.allCases.map(\.rawValue)),
+                            "linear if absent"),
+                        .optional("hold_ms", milliseconds),
+                    ]),
+                .init("brake", [.required("duration_ms", .integer(1...65_535))]),
+                .init(
+                    "level",
+                    [
+                        .required("level_permille", .integer(0...1000)),
+                        .optional("fade_ms", milliseconds), .optional("duration_ms", milliseconds),
+                    ]),
+                .init(
+                    "effect",
+                    [
+                        .required("effect", .choice(Operation.Effect.allCases.map(\.rawValue))),
+                        .required("color", .string(7...7), "#rrggbb"),
+                        .required("period_ms", .integer(100...65_535), "of one round"),
+                        .optional("duration_ms", milliseconds),
+                    ]),
+                .init(
+                    "move",
+                    [
+                        .required(
+                            "position_steps",
+                            .integer(Int64(Int32.min)...Int64(Int32.max)),
+                            "from where it stood when it was armed"),
+                        .required("speed_sps", .integer(16...4_000), "steps a second"),
+                        .optional("hold_ms", milliseconds),
                     ]), .init("off"),
             ]))
 

@@ -12,7 +12,9 @@ struct DevicesRoutes {
     private static let tag = "devices"
     private static let workspace = "/api/v1/workspaces/{workspace_id:uuid}"
 
-    var endpoints: [Endpoint] { tokens + pairing + agents + devices + commands + stops }
+    var endpoints: [Endpoint] {
+        tokens + pairing + agents + devices + [unlocking] + commands + stops
+    }
 
     // Agent tokens.
 
@@ -149,7 +151,9 @@ struct DevicesRoutes {
                 answer: .page(of: DeviceJSON.schema)
             ) { [service] call in
                 let (_, devices) = await service.overview(of: try call.id("workspace_id"))
-                let items = devices.map { DeviceJSON($0.0, state: $0.1, isStopped: $0.isStopped) }
+                let items = devices.map {
+                    DeviceJSON($0.0, state: $0.1, isStopped: $0.isStopped, inputs: $0.inputs)
+                }
                 return try .page(items, nextCursor: nil)
             },
             Endpoint(
@@ -165,6 +169,29 @@ struct DevicesRoutes {
                 return .empty()
             },
         ]
+    }
+
+    private var unlocking: Endpoint {
+        Endpoint(
+            .put, "/api/v1/workspaces/{workspace_id:uuid}/devices/{device_id:uuid}/unlock",
+            "Unlock dangerous channels for a while, and lock the others; it ends with its time, an "
+                + "E-stop, and whatever else disarms the board", tag: Self.tag,
+            access: .permission("workspace.operate"), rate: .write,
+            body: .json(
+                .object([
+                    .required(
+                        "channels",
+                        .array(of: .string(1...24), 0...BoardManifest.channelsMax),
+                        "none locks all of them"),
+                    .required("for_s", .integer(1...Int64(Unlock.durationMaxSeconds))),
+                ]), limit: 4096), answer: .nothing, errors: [.notFound, .conflict]
+        ) { [service] call in
+            let body: UnlockBody = try call.body()
+            try await service.unlock(
+                body.channels, of: try call.id("device_id"), in: try call.id("workspace_id"),
+                seconds: body.seconds, by: try call.requireAccount())
+            return .empty()
+        }
     }
 
     // Commands.
@@ -302,6 +329,13 @@ private struct CredentialBody: Decodable {
 }
 
 private struct NameBody: Decodable { let name: String }
+
+private struct UnlockBody: Decodable {
+    let channels: [String]
+    let seconds: Int
+
+    private enum CodingKeys: String, CodingKey { case channels, seconds = "for_s" }
+}
 
 private struct CommandBody: Decodable {
     let channel: String

@@ -45,7 +45,8 @@ package final class DevicesService: Sendable {
     package init(
         pool: PostgresPool, signer: BrokerCredentialSigner, client: MQTTClient,
         dispatcher: CommandDispatcher, log: Log, unixMilliseconds: @escaping @Sendable () -> Int64,
-        changed: @escaping @Sendable (WorkspaceID) -> Void
+        changed: @escaping @Sendable (WorkspaceID) -> Void,
+        input: @escaping @Sendable (InputReport) -> Void
     ) {
         store = DevicesStore(pool: pool)
         commands = CommandStore(pool: pool)
@@ -78,7 +79,10 @@ package final class DevicesService: Sendable {
                 changed(workspace)
             })
         inbox = AgentInbox(
-            client: client, dispatcher: dispatcher, manifests: manifests, log: self.log,
+            client: client, dispatcher: dispatcher, manifests: manifests,
+            inputs: InputIntake(
+                dispatcher: dispatcher, unixMilliseconds: unixMilliseconds, report: input),
+            log: self.log,
             changed: { workspace in
                 stopWaits.tell()
                 changed(workspace)
@@ -246,11 +250,18 @@ package final class DevicesService: Sendable {
     /// The agents and devices of a workspace, with how they are.
     package func overview(
         of workspace: WorkspaceID
-    ) async -> (agents: [Agent], devices: [(Device, BoardState, isStopped: Bool)]) {
+    ) async -> (
+        agents: [Agent],
+        devices: [(Device, BoardState, isStopped: Bool, inputs: [(String, InputValue)])]
+    ) {
         await dispatcher.run { dispatcher in
             let directory = dispatcher.directory
             let devices = directory.devices(of: workspace).map { device in
-                (device, directory.condition(of: device), isStopped: directory.isStopped(device))
+                (
+                    device, directory.condition(of: device),
+                    isStopped: directory.isStopped(device),
+                    inputs: directory.inputs(of: device).map { ($0.channel, $0.value) }
+                )
             }
             return (directory.agents(of: workspace), devices)
         }
@@ -326,6 +337,25 @@ package final class DevicesService: Sendable {
                     ("actions[\(index)].operation", $0)
                 }
             }
+        }
+    }
+
+    /// What is wrong with the trigger of a rule of the workspace, likewise; paths begin at
+    /// `trigger`.
+    package func problems(
+        with trigger: Trigger, in workspace: WorkspaceID
+    ) async -> [(path: String, message: String)] {
+        guard case .input(let match) = trigger else { return [] }
+        return await dispatcher.run { dispatcher in
+            guard let device = dispatcher.directory.devices[match.device],
+                device.workspace == workspace
+            else { return [("trigger.input.device_id", "is not a device of the workspace")] }
+            guard let channel = device.manifest.channel(named: match.channel) else {
+                return [("trigger.input.channel", "\(device.name) has no such channel")]
+            }
+            return channel.refusal(of: match.condition).map {
+                [("trigger.input.condition", $0)]
+            } ?? []
         }
     }
 

@@ -42,7 +42,7 @@ struct LivestreamJSON: Encodable {
         "Livestream",
         .object([
             .required("id", .uuid), .required("workspace_id", .uuid), .required("title", .text),
-            .required("source", .choice(SourceKind.allCases.map(\.rawValue))),
+            .required("source", .choice(SourceKind.ofLivestreams.map(\.rawValue))),
             .required("is_live", .boolean), .required("created_at_ms", .unixMilliseconds),
             .optional("ended_at_ms", .unixMilliseconds),
             .required("viewers", .count, "as last heard"), .required("likes", .count),
@@ -85,7 +85,7 @@ enum LiveEventJSON {
         "LiveEvent",
         .object([
             .required("id", .uuid), .required("livestream_id", .uuid),
-            .required("source", .choice(SourceKind.allCases.map(\.rawValue))),
+            .required("source", .choice(SourceKind.ofLivestreams.map(\.rawValue))),
             .required("source_message_id", .text),
             .optional(
                 "viewer",

@@ -22,7 +22,7 @@ struct LiveRoutes {
                     .object([
                         .required("title", .string(1...LiveLimits.titleCharacters)),
                         .optional(
-                            "source", .choice(SourceKind.allCases.map(\.rawValue)),
+                            "source", .choice(SourceKind.ofLivestreams.map(\.rawValue)),
                             "native unless said otherwise"),
                         .optional("host_id", .string(0...64), "the source's id of the host"),
                     ]), limit: 4096), answer: .item(LivestreamJSON.schema), status: .created,

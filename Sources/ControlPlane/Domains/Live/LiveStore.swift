@@ -155,14 +155,15 @@ struct LiveStore: Sendable {
 
     // Events.
 
-    /// Writes events in one statement; one that is there already stays as it is.
+    /// Writes the events of livestreams in one statement; one that is there already stays as it is.
     func insert(_ events: [LiveEvent]) async throws {
+        let events = events.filter { $0.livestream != nil }
         let bodies = try events.map { try JSONB(encoding: $0) }
         try await pool.execute(
             """
             INSERT INTO live.event (id, livestream_id, kind, viewer_id, body)
             SELECT e.id, e.livestream_id, e.kind, e.viewer_id, e.body
-            FROM unnest(\(events.map(\.id)), \(events.map(\.livestream)),
+            FROM unnest(\(events.map(\.id)), \(events.compactMap(\.livestream)),
                 \(events.map(\.happening.type)), \(events.map { $0.viewer?.id ?? "" }),
                 \(bodies)) AS e (id, livestream_id, kind, viewer_id, body)
             JOIN live.livestream l ON l.id = e.livestream_id

@@ -22,6 +22,7 @@ package final class RuleSet: Sendable {
     private let shares: PlainTable
     private let joins: PlainTable
     private let subscribes: PlainTable
+    private let inputs: InputTable
 
     /// - Parameter rules: those that are disabled or of another workspace are left out. Rules
     ///   that `RuleValidator` refuses do no harm; what cannot hold never matches.
@@ -52,13 +53,14 @@ package final class RuleSet: Sendable {
         shares = table(.share, PlainTable.init)
         joins = table(.join, PlainTable.init)
         subscribes = table(.subscribe, PlainTable.init)
+        inputs = table(.input, InputTable.init)
         self.rules = all
     }
 
     /// Bytes of the compiled tables, the rules themselves aside.
     package var tablesSize: Int {
         comments.size + gifts.size + giftEnds.size + likes.size + follows.size + shares.size
-            + joins.size + subscribes.size
+            + joins.size + subscribes.size + inputs.size
     }
 
     /// Finds the rules that `event` matches. History is matched too: `RuleEngine` is who never
@@ -82,8 +84,14 @@ package final class RuleSet: Sendable {
         case .share: shares.match(event, into: &matches)
         case .join: joins.match(event, into: &matches)
         case .subscribe: subscribes.match(event, into: &matches)
+        case .input(let reading): inputs.match(reading, of: event, into: &matches)
         case .viewers, .control, .deleted: break
         }
+    }
+
+    /// Calls `body` with the place of each rule that counts crossings of a threshold of the input.
+    func crossings(_ reading: InputReading, _ body: (Int, InputCondition) -> Void) {
+        inputs.crossings(reading, body)
     }
 
     private static func goesBefore(_ left: Rule, _ right: Rule) -> Bool {
@@ -93,7 +101,7 @@ package final class RuleSet: Sendable {
 
 /// Which table a rule is in.
 private enum TableKind: Hashable {
-    case comment, gift, giftEnd, like, follow, share, join, subscribe
+    case comment, gift, giftEnd, like, follow, share, join, subscribe, input
 
     init(_ trigger: Trigger) {
         switch trigger {
@@ -104,6 +112,7 @@ private enum TableKind: Hashable {
         case .share: self = .share
         case .join: self = .join
         case .subscribe: self = .subscribe
+        case .input: self = .input
         }
     }
 }

@@ -39,6 +39,9 @@ package struct RuleValidator {
             check(condition, "conditions[\(index)].any")
         }
         checkHandles(rule.conditions)
+        if case .input = rule.trigger, !rule.conditions.isEmpty {
+            add("conditions", "must be empty: an input has no viewer and no livestream's source")
+        }
         count(rule.actions.count, "actions", 1...Rule.actionsMax)
         for (index, action) in rule.actions.prefix(Rule.actionsMax).enumerated() {
             length(action.channel, "actions[\(index)].channel", 1...24)
@@ -54,7 +57,18 @@ package struct RuleValidator {
         case .comment(let match?): text(match.text, "trigger.match.text", TextMatch.textLengthMax)
         case .gift(let match): check(match)
         case .likeMilestone(let every): range(every, "trigger.every", 1...1_000_000_000)
+        case .input(let match): check(match)
         case .comment(nil), .follow, .share, .join, .subscribe: break
+        }
+    }
+
+    private mutating func check(_ match: InputMatch) {
+        length(match.channel, "trigger.input.channel", 1...24)
+        switch match.condition {
+        case .above(let threshold, let hysteresis), .below(let threshold, let hysteresis):
+            range(threshold, "trigger.input.threshold", InputReading.values)
+            range(hysteresis, "trigger.input.hysteresis", 0...InputCondition.hysteresisMax)
+        case .pressed, .released, .changed: break
         }
     }
 

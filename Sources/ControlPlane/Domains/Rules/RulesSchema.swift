@@ -53,6 +53,7 @@ struct RulesSchema {
                 .init("gift", [.required("gift", gift)]),
                 .init("like_milestone", [.required("every", .integer(1...1_000_000_000))]),
                 .init("follow"), .init("share"), .init("join"), .init("subscribe"),
+                .init("input", [.required("input", input, "acts with and without a livestream")]),
             ]))
 
     private static let match = Schema.named(
@@ -61,6 +62,29 @@ struct RulesSchema {
             .required("mode", .choice(TextMatch.Mode.allCases.map(\.rawValue))),
             .required("text", .string(1...TextMatch.textLengthMax)),
         ]))
+
+    private static let input = Schema.named(
+        "InputMatch",
+        .variants(
+            by: "condition",
+            [
+                .init("pressed", channel), .init("released", channel), .init("changed", channel),
+                .init("above", channel + crossing), .init("below", channel + crossing),
+            ]))
+
+    private static let channel: [Schema.Field] = [
+        .required("device_id", .uuid), .required("channel", .string(1...24)),
+    ]
+
+    private static let crossing: [Schema.Field] = [
+        .required(
+            "threshold",
+            .integer(Int64(InputReading.values.lowerBound)...Int64(InputReading.values.upperBound)),
+            "permille or millimetres, as the channel's kind has it"),
+        .optional(
+            "hysteresis", .integer(0...Int64(InputCondition.hysteresisMax)),
+            "how far the value must come back before a crossing counts again; 0 if absent"),
+    ]
 
     private static let gift = Schema.named(
         "GiftMatch",
@@ -84,7 +108,7 @@ struct RulesSchema {
                     [
                         .required(
                             "any",
-                            .array(of: .choice(SourceKind.allCases.map(\.rawValue)), 1...8))
+                            .array(of: .choice(SourceKind.ofLivestreams.map(\.rawValue)), 1...8))
                     ]),
                 .init("handle", [.required("any", handles)]),
                 .init("not_handle", [.required("any", handles)]),

@@ -14,15 +14,15 @@ package final class RulesService: Sendable {
 
     /// What the domain asks of its surroundings.
     package struct Surroundings: Sendable {
-        /// What is wrong with the actions: devices and channels that are not there, or cannot do
-        /// it. Fields are relative, such as `actions[2].device_id`.
-        package var problems: @Sendable (WorkspaceID, [Action]) async -> [RuleProblem]
+        /// What is wrong with the actions and the trigger: devices and channels that are not
+        /// there, or cannot do it. Fields are relative, such as `actions[2].device_id`.
+        package var problems: @Sendable (Rule) async -> [RuleProblem]
         /// A workspace has other rules now. Called after each change, from any thread, perhaps
         /// out of order: `RuleSet.revision` says which is newer.
         package var changed: @Sendable (RuleSet) -> Void
 
         package init(
-            problems: @escaping @Sendable (WorkspaceID, [Action]) async -> [RuleProblem],
+            problems: @escaping @Sendable (Rule) async -> [RuleProblem],
             changed: @escaping @Sendable (RuleSet) -> Void
         ) {
             self.problems = problems
@@ -131,7 +131,7 @@ package final class RulesService: Sendable {
         var rule = draft
         let problems = RuleValidator.problems(in: rule)
         if !problems.isEmpty { throw RulesError.invalid(problems) }
-        let missing = await surroundings.problems(rule.workspace, rule.actions)
+        let missing = await surroundings.problems(rule)
         if !missing.isEmpty { throw RulesError.invalid(missing) }
         rule.name = try SingleLineName.make(rule.name, lengthMax: Rule.nameLengthMax)
         return rule

@@ -47,6 +47,8 @@ package struct BoardSession: Sendable {
     package private(set) var inFlight: PendingCommand?
     private var queues: [UInt8: ChannelQueue] = [:]
     private var reboots: [Int64] = []
+    /// A bit for each dangerous channel that may be used, until then.
+    private var unlocked: (mask: UInt16, until: Int64) = (0, 0)
     /// Why nothing new may be sent; nil if it may.
     private var hold: Reason?
     /// Nobody can reach the agent to stop it, so the board is not kept armed.
@@ -100,6 +102,7 @@ package struct BoardSession: Sendable {
         if !isConnected { return .boardOffline }
         if let hold { return hold }
         if mode != .armed { return .notArmed }
+        if isLocked(channel, at: now) { return .locked }
         let queue = queues[channel.id] ?? ChannelQueue()
         if queue.count >= ChannelQueue.countMax { return .queueFull }
         return queue.freeAtNanoseconds > now ? .busy : nil
@@ -110,6 +113,9 @@ package struct BoardSession: Sendable {
         if isStopped { return [Ended(pending, .rejected, .estopped)] }
         if isQuarantined { return [Ended(pending, .rejected, .quarantined)] }
         if pending.deadlineNanoseconds <= now { return [Ended(pending, .expired, .late)] }
+        if isLocked(pending.channel, at: now), !pending.command.operation.isOff {
+            return [Ended(pending, .rejected, .locked)]
+        }
         switch queues[pending.channel.id, default: ChannelQueue()].append(pending) {
         case .full: return [Ended(pending, .rejected, .queueFull)]
         case .taken(let superseded):
@@ -217,6 +223,7 @@ package struct BoardSession: Sendable {
     /// The latched E-stop, set or released. What waits is cancelled.
     package mutating func stop(_ isStopped: Bool) -> [Ended] {
         self.isStopped = isStopped
+        if isStopped { lock() }
         return isStopped ? take { $0.takeAll() }.map { Ended($0, .cancelled, .estopped) } : []
     }
 
@@ -240,15 +247,42 @@ package struct BoardSession: Sendable {
         isQuarantined = false
         reboots = []
         mode = .safe
+        lock()
     }
 
-    package mutating func enter(_ state: LinkState) { mode = state.mode }
+    package mutating func enter(_ state: LinkState) {
+        mode = state.mode
+        if mode != .armed { lock() }
+    }
+
+    /// The board unlocked these dangerous channels until then, and locked the others.
+    package mutating func unlock(mask: UInt16, until: Int64) { unlocked = (mask, until) }
+
+    /// The bits of those of the named channels that are dangerous.
+    package func mask(of names: [String]) -> UInt16 {
+        manifest.channels.filter { $0.isDangerous && $0.id < 16 && names.contains($0.name) }
+            .reduce(0) { $0 | 1 << UInt16($1.id) }
+    }
+
+    /// The dangerous channels that may be used now.
+    package func unlockedChannels(at now: Int64) -> [String] {
+        manifest.channels.filter { $0.isDangerous && !isLocked($0, at: now) }.map(\.name)
+    }
+
+    private func isLocked(_ channel: Channel, at now: Int64) -> Bool {
+        guard channel.isDangerous else { return false }
+        return channel.id >= 16 || unlocked.mask & 1 << UInt16(channel.id) == 0
+            || now >= unlocked.until
+    }
+
+    private mutating func lock() { unlocked = (0, 0) }
 
     /// The board restarted by itself. After too many of them it is put out of use until it is
     /// plugged in again.
     package mutating func rebooted(at now: Int64) -> [Ended] {
         isConnected = false
         mode = .safe
+        lock()
         reboots.removeAll { now - $0 >= Limits.rebootWindowNanoseconds }
         reboots.append(now)
         guard reboots.count >= Limits.rebootsMax else { return [] }

@@ -34,6 +34,7 @@ extension Operation {
         switch self {
         case .off, .set(on: false, _): true
         case .drive(let speed, _): speed == 0
+        case .level(let permille, _, _): permille == 0
         default: false
         }
     }
@@ -61,6 +62,8 @@ package struct ChannelQueue: Sendable {
     private var waiting: [PendingCommand] = []
     /// Until then the last command has the channel, monotonic.
     private(set) var freeAtNanoseconds: Int64 = 0
+    /// Since when the channel is on, and when it goes off by itself; nil while it is off.
+    private var on: (since: Int64, until: Int64)?
 
     package init() {}
 
@@ -103,17 +106,42 @@ package struct ChannelQueue: Sendable {
         freeAtNanoseconds = max(freeAtNanoseconds, notBefore)
     }
 
-    /// The board executed a command: the channel has it for its duration and the pause after.
+    /// The board executed a command: the channel has it for its duration and the pause after,
+    /// which is as long as the channel's pause, duty and rate ask for.
     package mutating func executed(_ command: PendingCommand, at now: Int64) {
-        let duration = command.command.operation.exclusiveMilliseconds
-        let pause = command.channel.pauseMinMilliseconds
-        let isBusy = duration > 0 || command.isOff
-        let busy = isBusy ? duration + pause + Self.settleMilliseconds : 0
-        freeAtNanoseconds = now + Int64(busy) * 1_000_000
+        let channel = command.channel
+        if let on, on.until <= now { self.on = nil }
+        guard !command.isOff else {
+            let since = on.map(\.since)
+            on = nil
+            freeAtNanoseconds = Self.free(channel, onSince: since, offAt: now)
+            return
+        }
+        let operation = command.command.operation
+        let duration =
+            operation.durationMilliseconds > 0
+            ? operation.durationMilliseconds : channel.onMaxMilliseconds
+        let since = on?.since ?? now
+        on = (since, now + Int64(duration) * 1_000_000)
+        let exclusive = operation.exclusiveMilliseconds
+        freeAtNanoseconds =
+            exclusive > 0
+            ? Self.free(channel, onSince: since, offAt: now + Int64(exclusive) * 1_000_000) : now
+    }
+
+    /// When a channel that goes off then may be switched on again.
+    private static func free(_ channel: Channel, onSince since: Int64?, offAt: Int64) -> Int64 {
+        let on = since.map { Int(clamping: (offAt - $0) / 1_000_000) } ?? 0
+        let paused = offAt + Int64(channel.pauseMilliseconds(afterOn: on)) * 1_000_000
+        let rated = since.map { $0 + Int64(channel.periodMinMilliseconds) * 1_000_000 } ?? 0
+        return max(paused, rated) + Int64(settleMilliseconds) * 1_000_000
     }
 
     /// The board has lost its state: nothing runs any more.
-    package mutating func reset() { freeAtNanoseconds = 0 }
+    package mutating func reset() {
+        freeAtNanoseconds = 0
+        on = nil
+    }
 
     /// Takes out what is past its deadline.
     package mutating func takeExpired(at now: Int64) -> [PendingCommand] {

@@ -41,7 +41,9 @@ package enum CommandVerifier {
             throw Refusal(.rejected, .noChannel)
         }
         if let refusal = channel.refusal(of: command.operation) {
-            let isRange = command.operation.problem != nil
+            let isRange =
+                command.operation.problem != nil
+                || channel.kindRefusal(of: command.operation) == nil
             throw Refusal(.rejected, isRange ? .outOfRange : .badOperation, refusal + ".")
         }
         let duration = command.operation.durationMilliseconds

@@ -22,6 +22,7 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
     case busy
     case wrongNonce = "wrong_nonce"
     case notBlank = "not_blank"
+    case locked
     case refused
     // Too late.
     case late
@@ -50,6 +51,7 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
             case .busy: .busy
             case .wrongNonce: .wrongNonce
             case .notBlank: .notBlank
+            case .locked: .locked
             case nil: .refused
             }
     }
@@ -74,6 +76,9 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
         case .busy: "The channel is busy for longer than the command may wait."
         case .wrongNonce: "The board had restarted."
         case .notBlank: "The board has an identity already."
+        case .locked:
+            "The channel is dangerous and locked; an operator unlocks it for a while, in the "
+                + "console or by PUT …/devices/{id}/unlock."
         case .refused: "The board refused for a reason that this agent does not know."
         case .late: "The command arrived after its deadline."
         case .boardOffline: "The board did not answer before the deadline."
@@ -103,6 +108,7 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
         case .quarantined: "Check the board's power supply, then unplug it and plug it in."
         case .notArmed: "Look at the board's faults; a cable or its power may be bad."
         case .estopped: "Release the emergency stop in the console when the stage is safe."
+        case .locked: "Unlock the channel for a while, when nobody is in its way."
         case .busy, .waited: "Give the command more time, or the rule a cooldown."
         case .late: "Check the network, and this computer's clock."
         case .boardOffline, .linkLost: "Check the board's cable and power."

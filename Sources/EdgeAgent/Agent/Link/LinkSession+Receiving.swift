@@ -58,6 +58,8 @@ extension LinkSession {
             self.hello = nil
             identity = nil
             nextEventSequence = nil
+            lastEvent = nil
+            unlocking = nil
             phase = .greeting
             greetingDeadlineNanoseconds = now + Limits.greetingNanoseconds
         }
@@ -72,6 +74,12 @@ extension LinkSession {
     mutating func take(
         _ event: BoardEvent, _ sequence: UInt8, _ actions: inout [Action]
     ) {
+        // A board sends an event once; the same frame again was doubled on the way.
+        if nextEventSequence == sequence &+ 1, event == lastEvent {
+            statistics.strays += 1
+            return
+        }
+        lastEvent = event
         if let expected = nextEventSequence, expected != sequence {
             statistics.lostEvents += Int(sequence &- expected)
         }
@@ -114,6 +122,8 @@ extension LinkSession {
             self.uid = uid
             actions.append(.greeted(uid))
             beginReading(at: now, &actions)
+        case .unlock(_, let mask, let seconds):
+            actions.append(.unlocked(mask: mask, seconds: seconds))
         case .arm, .disarm, .emergencyStop, .emergencyStopClear:
             // A board that says yes and does not do it is asked again, but not in a storm.
             insistNanoseconds = isAsWished ? 0 : pauseAfter(entry.request, now)
@@ -145,6 +155,8 @@ extension LinkSession {
             guard let id = entry.command else { return }
             actions.append(.ended(id, .refused(reason, remainingMilliseconds: remaining)))
         case .identityWrite: fall(.identityRefused, &actions)
+        // A board of an older firmware has nothing to unlock.
+        case .unlock: break
         case .manifestRead: fall(.badManifest("the board refused to show it"), &actions)
         case .arm, .emergencyStopClear:
             insistNanoseconds = reason == .estopped ? 0 : now + Limits.insistNanoseconds

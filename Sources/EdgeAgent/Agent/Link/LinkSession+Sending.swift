@@ -54,6 +54,11 @@ extension LinkSession {
         guard phase == .ready, inFlight.isEmpty, let hello else { return }
         if now >= insistNanoseconds, let request = transition(hello.nonce) {
             begin(request, at: now, &actions)
+        } else if let unlocking, state.mode == .armed {
+            self.unlocking = nil
+            begin(
+                .unlock(nonce: hello.nonce, mask: unlocking.mask, seconds: unlocking.seconds),
+                at: now, &actions)
         } else if now >= countersDueNanoseconds {
             countersDueNanoseconds = now + Limits.countersPeriodNanoseconds
             begin(.countersRead, at: now, &actions)

@@ -24,8 +24,8 @@ package struct LinkSession {
         package static let insistNanoseconds: Int64 = 200_000_000
         /// Times that a manifest is read before the board is given up.
         package static let manifestReadsMax = 3
-        /// The longest frame of a command, bytes on the wire (FILL).
-        package static let commandMaxBytes = 16
+        /// The longest frame of a command, bytes on the wire (EFFECT, MOVE).
+        package static let commandMaxBytes = 17
         /// The longest hello storm that is answered: one request each so often.
         package static let greetingPauseNanoseconds: Int64 = 20_000_000
     }
@@ -76,6 +76,8 @@ package struct LinkSession {
         /// Keep these bytes for the next time a board names this CRC.
         case learned(manifestCRC: UInt32, bytes: [UInt8])
         case ended(CommandID, CommandResult)
+        /// The board unlocked these channels for so long, and locked the others.
+        case unlocked(mask: UInt16, seconds: UInt16)
         case stateChanged(LinkState)
         case event(BoardEvent)
         /// Another boot nonce, while the port stayed open.
@@ -109,6 +111,8 @@ package struct LinkSession {
     let newUID: BoardUID
     let knownManifests: [UInt32: [UInt8]]
     var wish: Wish
+    /// What the board shall unlock, once it is armed and nothing is in flight.
+    var unlocking: (mask: UInt16, seconds: UInt16)?
     var inFlight: [InFlight] = []
     var sequence: UInt8
     var uid = BoardUID.blank
@@ -119,6 +123,7 @@ package struct LinkSession {
     var insistNanoseconds: Int64 = 0
     var greetingDeadlineNanoseconds: Int64
     var nextEventSequence: UInt8?
+    var lastEvent: BoardEvent?
     var decoder = FrameDecoder()
 
     /// - Parameters:
@@ -217,6 +222,14 @@ package struct LinkSession {
         guard wish != self.wish else { return [] }
         self.wish = wish
         insistNanoseconds = 0
+        var actions: [Action] = []
+        pump(at: now, &actions)
+        return actions
+    }
+
+    /// Unlocks dangerous channels of an armed board, in place of those unlocked before.
+    package mutating func unlock(mask: UInt16, seconds: UInt16, at now: Int64) -> [Action] {
+        unlocking = (mask, seconds)
         var actions: [Action] = []
         pump(at: now, &actions)
         return actions

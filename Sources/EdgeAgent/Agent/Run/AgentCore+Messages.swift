@@ -12,7 +12,8 @@ extension AgentCore {
         case .command: receiveCommand(payload, at: now)
         case .cancel: receiveCancellation(payload)
         case .estop: receiveStop(payload)
-        case .outcome, .state, .manifest, .telemetry: break
+        case .unlock: receiveUnlock(payload)
+        case .outcome, .state, .manifest, .telemetry, .input: break
         }
     }
 

@@ -83,7 +83,15 @@ extension AgentCore: PortOwner {
     }
 
     func reported(_ event: BoardEvent, on driver: PortDriver) {
-        guard let uid = uid(of: driver), case .fault(let fault) = event.kind else { return }
+        guard let uid = uid(of: driver) else { return }
+        switch event.kind {
+        case .input(let value): read(value, channel: event.channel, of: uid)
+        case .fault(let fault): report(fault, of: uid)
+        case .state, .unknown: break
+        }
+    }
+
+    private func report(_ fault: BoardEvent.Fault, of uid: BoardUID) {
         boards[uid]?.report(fault)
         log.warning(
             "board fault",

@@ -8,12 +8,16 @@ package import SharedModels
 extension AgentCore {
     /// How the agent and its boards are.
     package var state: AgentState {
-        AgentState(
+        let now = SystemTime.monotonicNanoseconds
+        return AgentState(
             isOnline: true, version: setup.version,
             startedAtMilliseconds: setup.startedAtMilliseconds,
             stopSequence: stop.last.sequence, isStopped: stop.last.isAgentStopped,
             boards: boards.values.sorted { $0.uid.value < $1.uid.value }.map {
-                BoardState(uid: $0.uid, condition: $0.condition, fault: $0.fault)
+                let unlocked = $0.unlockedChannels(at: now)
+                return BoardState(
+                    uid: $0.uid, condition: $0.condition, fault: $0.fault,
+                    unlocked: unlocked.isEmpty ? nil : unlocked)
             })
     }
 

@@ -40,7 +40,7 @@ extension AgentCore {
             channels: board.manifest.channels.filter(\.kind.isOutput).map { channel in
                 let obstacle = board.obstacle(channel: channel, at: now)
                 return AgentStatus.Board.Channel(
-                    name: channel.name, kind: channel.kind.rawValue,
+                    name: channel.name, kind: channel.kind.name,
                     waiting: board.waitingCount(channel: channel.id),
                     obstacle: obstacle?.rawValue ?? "", detail: obstacle?.sentence ?? "",
                     advice: obstacle?.advice ?? "")

@@ -78,6 +78,9 @@ package final class AgentCore: @unchecked Sendable {
     var isCutOff = false
     private var cutOffTimer: LoopTimer?
     var cancelled: [CommandID] = []
+    var inputs = InputGate()
+    var inputSequence: Int64 = 0
+    private(set) lazy var inputAlarm = Alarm(loop: loop) { [weak self] in self?.tellInputs() }
     var order: UInt64 = 0
     var isStatePending = false
     var isEnded = false
@@ -132,6 +135,7 @@ package final class AgentCore: @unchecked Sendable {
         for driver in drivers.values { driver.end() }
         for alarm in alarms.values { alarm.cancel() }
         cutOffTimer?.cancel()
+        inputAlarm.cancel()
         spooler.forget()
     }
 
@@ -150,6 +154,8 @@ package final class AgentCore: @unchecked Sendable {
             publishManifest()
             stateChanged()
         }
+        inputs.setOnline(isConnected)
+        tellInputs()
         releaseBoards()
     }
 

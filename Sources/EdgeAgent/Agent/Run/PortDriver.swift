@@ -13,6 +13,7 @@ protocol PortOwner: AnyObject {
     func identified(_ identity: LinkSession.Identity, on driver: PortDriver) -> String?
     func learned(manifestCRC: UInt32, bytes: [UInt8])
     func ended(_ id: CommandID, _ result: LinkSession.CommandResult, on driver: PortDriver)
+    func unlocked(mask: UInt16, seconds: UInt16, on driver: PortDriver)
     func changed(_ state: LinkState, on driver: PortDriver)
     func reported(_ event: BoardEvent, on driver: PortDriver)
     func rebooted(_ cause: ResetCause, on driver: PortDriver)
@@ -88,6 +89,11 @@ final class PortDriver {
         act { link, now in link.send(command, id: id, at: now) }
     }
 
+    /// Unlocks dangerous channels, in place of those unlocked before.
+    func unlock(mask: UInt16, seconds: UInt16) {
+        act { link, now in link.unlock(mask: mask, seconds: seconds, at: now) }
+    }
+
     func canSend(isQuiet: Bool) -> Bool { link?.canSend(isQuiet: isQuiet) ?? false }
 
     private func open() {
@@ -150,6 +156,8 @@ final class PortDriver {
             become(owner.wish(for: identity.uid))
         case .learned(let crc, let bytes): owner.learned(manifestCRC: crc, bytes: bytes)
         case .ended(let id, let result): owner.ended(id, result, on: self)
+        case .unlocked(let mask, let seconds):
+            owner.unlocked(mask: mask, seconds: seconds, on: self)
         case .stateChanged(let state): owner.changed(state, on: self)
         case .event(let event): owner.reported(event, on: self)
         case .rebooted(let cause): owner.rebooted(cause, on: self)

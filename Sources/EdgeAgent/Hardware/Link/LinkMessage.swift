@@ -111,8 +111,8 @@ package struct ResetCause: OptionSet, Hashable, Sendable {
 /// Something a board says by itself.
 package struct BoardEvent: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
-        /// A button went down or up.
-        case input(isPressed: Bool)
+        /// An input changed; button and switch 1 or 0, analog permille, distance millimetres.
+        case input(value: Int16)
         case fault(Fault)
         case state(LinkState)
         /// A kind of a later version.
@@ -148,7 +148,7 @@ package struct BoardEvent: Hashable, Sendable {
         uptimeMilliseconds = uptime
         let value = Int16(bitPattern: raw)
         switch Int(kind) {
-        case CUE_EVENT_INPUT: self.kind = .input(isPressed: value != 0)
+        case CUE_EVENT_INPUT: self.kind = .input(value: value)
         case CUE_EVENT_FAULT:
             let fault: Fault =
                 switch Int(value) {

@@ -13,6 +13,8 @@ package enum LinkRequest: Hashable, Sendable {
     case emergencyStopClear(nonce: UInt32)
     case countersRead
     case identityWrite(BoardUID)
+    /// A bit for each dangerous channel that may be used from now on, for so many seconds.
+    case unlock(nonce: UInt32, mask: UInt16, seconds: UInt16)
 
     package var type: UInt8 {
         let number =
@@ -27,6 +29,7 @@ package enum LinkRequest: Hashable, Sendable {
             case .emergencyStopClear: CUE_ESTOP_CLEAR
             case .countersRead: CUE_COUNTERS_READ
             case .identityWrite: CUE_IDENTITY_WRITE
+            case .unlock: Int(MinorOne.unlock)
             }
         return UInt8(truncatingIfNeeded: number)
     }
@@ -38,6 +41,10 @@ package enum LinkRequest: Hashable, Sendable {
         case .manifestRead(let offset): bytes.append(u16: offset)
         case .arm(let nonce), .emergencyStopClear(let nonce): bytes.append(u32: nonce)
         case .command(let command): bytes = command.payload
+        case .unlock(let nonce, let mask, let seconds):
+            bytes.append(u32: nonce)
+            bytes.append(u16: mask)
+            bytes.append(u16: seconds)
         case .identityWrite(let uid):
             for shift in stride(from: 56, through: 0, by: -8) {
                 bytes.append(UInt8(truncatingIfNeeded: uid.value >> UInt64(shift)))
@@ -96,6 +103,30 @@ package struct LinkCommand: Hashable, Sendable {
             let all = (channel.pixels ?? 0) - first
             bytes.append(UInt8(clamping: count == 0 ? all : count))
             bytes.append(u16: short(duration))
+        case .glide(let angle, let move, let easing, let hold):
+            code = MinorOne.glide
+            bytes.append(u16: short(angle))
+            bytes.append(u16: short(move))
+            bytes.append(easing.number)
+            bytes.append(u16: short(hold))
+        case .brake(let duration):
+            code = MinorOne.brake
+            bytes.append(u16: short(duration))
+        case .level(let permille, let fade, let duration):
+            code = MinorOne.level
+            bytes.append(u16: short(permille))
+            bytes.append(u16: short(fade))
+            bytes.append(u16: permille == 0 ? 0 : short(duration))
+        case .effect(let effect, let color, let period, let duration):
+            code = MinorOne.effect
+            bytes += [effect.number, color.red, color.green, color.blue]
+            bytes.append(u16: short(period))
+            bytes.append(u16: short(duration))
+        case .move(let position, let speed, let hold):
+            code = MinorOne.move
+            bytes.append(u32: UInt32(bitPattern: Int32(clamping: position)))
+            bytes.append(u16: short(speed))
+            bytes.append(u16: short(hold))
         case .off: code = CUE_OP_OFF
         }
         bytes[1] = UInt8(clamping: code)

@@ -10,6 +10,7 @@ package enum Refusal: UInt8, Hashable, Sendable, CaseIterable {
     case busy
     case wrongNonce
     case notBlank
+    case locked
 
     /// For machines, as in `Outcome.reason`.
     package var word: String {
@@ -24,6 +25,7 @@ package enum Refusal: UInt8, Hashable, Sendable, CaseIterable {
         case .busy: "busy"
         case .wrongNonce: "wrong_nonce"
         case .notBlank: "not_blank"
+        case .locked: "locked"
         }
     }
 }

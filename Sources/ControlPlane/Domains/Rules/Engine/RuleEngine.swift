@@ -1,6 +1,6 @@
 package import SharedModels
 
-/// Decides for one livestream which cues a live event makes: matches it in the rule set, then
+/// Decides for one livestream, or for the inputs of one workspace, which cues a live event makes: matches it in the rule set, then
 /// applies what has a memory: cooldowns, chance, like milestones. A pure state machine: the same
 /// rule sets, events, times and seed make the same cues.
 ///
@@ -78,15 +78,17 @@ package struct RuleEngine: Sendable {
     ) {
         if event.isHistory {
             if case .like(let increment) = event.happening { likes.skip(to: increment.total) }
+            passThresholds(event)
             return
         }
+        defer { passThresholds(event) }
         let likesBefore = likes.total
         ruleSet.match(event, likes: &likes, into: &matches)
         counts.matches += matches.count
         let limit = cues.count + Self.cuesMax
         for index in 0..<matches.count {
             let place = matches[index]
-            for _ in 0..<times(ruleSet.rules[place].trigger, event, likesBefore) {
+            for _ in 0..<times(place, event, likesBefore) {
                 guard isAllowed(place, event.viewer, now) else { continue }
                 guard cues.count < limit else {
                     counts.dropped += 1
@@ -99,8 +101,8 @@ package struct RuleEngine: Sendable {
     }
 
     /// How many cues the trigger asks for.
-    private func times(_ trigger: Trigger, _ event: LiveEvent, _ likesBefore: Int?) -> Int {
-        switch (trigger, event.happening) {
+    private func times(_ place: Int, _ event: LiveEvent, _ likesBefore: Int?) -> Int {
+        switch (ruleSet.rules[place].trigger, event.happening) {
         case (.gift(let match), .gift(let increment)):
             let most = match.firing == .each ? GiftMatch.eachMax : 1
             return min(max(increment.count, 0), most)
@@ -108,7 +110,17 @@ package struct RuleEngine: Sendable {
             let passed = LikeMeter.passed(
                 every: every, from: likesBefore ?? 0, to: increment.total)
             return min(passed, GiftMatch.eachMax)
+        case (.input(let match), .input) where match.condition.isCrossing:
+            return guards[place].isBeyond == false ? 1 : 0
         default: return 1
+        }
+    }
+
+    /// Remembers on which side of its thresholds an input is now, whatever held a rule back.
+    private mutating func passThresholds(_ event: LiveEvent) {
+        guard case .input(let reading) = event.happening else { return }
+        ruleSet.crossings(reading) { place, condition in
+            guards[place].pass(reading.value, condition)
         }
     }
 

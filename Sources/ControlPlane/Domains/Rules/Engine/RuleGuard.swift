@@ -10,6 +10,8 @@ struct RuleGuard: Sendable {
 
     /// When the rule last made a cue; nil for never.
     var lastCue: Int64?
+    /// Whether the input is beyond the rule's threshold; nil before its first value.
+    var isBeyond: Bool?
     /// How often it drew for its chance.
     var draws: UInt64 = 0
 
@@ -24,6 +26,16 @@ struct RuleGuard: Sendable {
         viewerCooldown = nanoseconds(guards.viewerCooldownMilliseconds)
         chancePermille = min(max(guards.chancePermille, 1), 1000)
         deadline = .milliseconds(min(max(guards.deadlineMilliseconds, 100), 60_000))
+    }
+
+    /// Takes a value of the input whose threshold the rule watches. The first value is where it
+    /// begins: what was there before anybody looked is no crossing.
+    mutating func pass(_ value: Int, _ condition: InputCondition) {
+        if condition.isMet(by: value) {
+            isBeyond = true
+        } else if condition.isCleared(by: value) || isBeyond == nil {
+            isBeyond = false
+        }
     }
 
     /// Whether `pause` has passed since `last`. A clock that runs backwards has not passed it.

@@ -86,6 +86,7 @@ extension SourceKind {
         case .native: 0
         case .tiktok: 1
         case .replay: 2
+        case .hardware: 3
         }
     }
 

@@ -1,9 +1,11 @@
 // A board with its channels, and trying them by hand.
 
-import { patch } from "./api.js";
+import { patch, put } from "./api.js";
 import { fill, h, setText, strange } from "./dom.js";
-import { milliseconds, plural } from "./format.js";
-import { describe, limitsOf, operationFields, operationsOf } from "./operations.js";
+import { milliseconds, plural, time } from "./format.js";
+import {
+    describe, isInput, limitsOf, operationFields, operationsOf, readingText,
+} from "./operations.js";
 import { actionButton, clearProblems, field, makeForm, markWrong, openDialog } from "./parts.js";
 import { stopSwitch } from "./stop.js";
 import { hopsOf } from "./trace.js";
@@ -15,6 +17,9 @@ const CONDITIONS = {
     estopped: ["E-stopped", "Its E-stop is latched; outputs are at their safe values"],
     faulted: ["Faulted", "It reported a fault"],
 };
+
+// How long a dangerous channel is unlocked from here.
+const UNLOCK_S = 60;
 
 /// One board of an agent.
 export class BoardCard {
@@ -29,6 +34,8 @@ export class BoardCard {
     #stop;
     #shownName = null;
     #manifest = null;
+    #readings = new Map();
+    #locks = new Map();
 
     constructor(workspace, stops, device) {
         this.#workspace = workspace;
@@ -68,9 +75,46 @@ export class BoardCard {
         const manifestText = JSON.stringify(manifest.channels);
         if (manifestText !== this.#manifest) {
             this.#manifest = manifestText;
-            fill(this.#channels, manifest.channels.map(
-                (channel) => channelRow(this.#workspace, device.id, channel)));
+            this.#readings = new Map(manifest.channels.filter(isInput).map(
+                (channel) => [channel.name, h("p", { class: "reading" }, "nothing said yet")]));
+            this.#locks = new Map(manifest.channels.filter((one) => one.dangerous).map(
+                (channel) => [channel.name, this.#makeLock(channel.name)]));
+            fill(this.#channels, manifest.channels.map((channel) => channelRow(
+                this.#workspace, device.id, channel, this.#readings.get(channel.name),
+                this.#locks.get(channel.name))));
         }
+        for (const [name, lock] of this.#locks) {
+            const isOpen = (device.unlocked ?? []).includes(name);
+            setText(lock.text, isOpen ? "unlocked" : "locked");
+            setText(lock.button, isOpen ? "Lock" : "Unlock for a minute");
+        }
+        for (const { channel: name, value, at_ms: at } of device.inputs ?? []) {
+            const kind = manifest.channels.find((channel) => channel.name === name)?.kind;
+            const reading = this.#readings.get(name);
+            if (reading) setText(reading, `${readingText(kind, value)} · ${time(at)}`);
+        }
+    }
+
+    // A dangerous channel does nothing until an operator unlocks it for a while.
+    #makeLock(name) {
+        const text = h("span", { class: "quiet" });
+        const problem = h("span", { role: "status" });
+        const button = actionButton("", { class: "small", "data-lock": name }, async () => {
+            const open = this.#device.unlocked ?? [];
+            const channels = open.includes(name) ? open.filter((one) => one !== name)
+                : [...open, name];
+            try {
+                await put(`${this.#workspace.path}/devices/${this.#device.id}/unlock`, {
+                    channels, for_s: UNLOCK_S,
+                });
+                setText(problem, "");
+            } catch (error) {
+                setText(problem, error.message);
+            }
+        });
+        const element = h("p", { class: "lock" }, text, " ",
+            this.#workspace.may("operate") && button, problem);
+        return { element, text, button };
     }
 
     #rename() {
@@ -90,16 +134,16 @@ export class BoardCard {
     }
 }
 
-function channelRow(workspace, device, channel) {
-    const isInput = channel.kind === "button";
+function channelRow(workspace, device, channel, reading, lock) {
     return h("li", { class: `channel kind-${channel.kind}`, "data-channel": channel.name },
         h("div", { class: "channel-about" },
             h("strong", {}, channel.name),
             h("span", { class: "kind" }, channel.kind),
             h("span", { class: "quiet" }, `pin ${channel.pin}`),
-            h("p", { class: "quiet limits" }, limitsOf(channel))),
-        isInput ? h("p", { class: "quiet" }, "an input")
-            : workspace.may("operate") && tryControl(workspace, device, channel));
+            h("p", { class: "quiet limits" }, limitsOf(channel)), lock?.element),
+        reading ?? (operationsOf(channel).length === 0
+            ? h("p", { class: "quiet" }, "this console does not know what it is")
+            : workspace.may("operate") && tryControl(workspace, device, channel)));
 }
 
 /// Inputs and a button for each operation of the channel, with the outcome beside them.

@@ -3,7 +3,7 @@
 
 import { Parts, arrange, fill, h, strange } from "./dom.js";
 import { count, plural, time } from "./format.js";
-import { describe } from "./operations.js";
+import { describe, readingText } from "./operations.js";
 import { notice, tabs } from "./parts.js";
 import { outcomeView } from "./board.js";
 import { traceView } from "./trace.js";
@@ -56,8 +56,8 @@ export class FeedView {
     #drawEvents() {
         const { feed } = this.#workspace;
         this.#more.hidden = true;
-        const events = feed.livestream ? feed.events ?? [] : [];
-        this.#stand(feed.livestream ? feed.events : [], feed.problem,
+        const events = feed.shown();
+        this.#stand(events.length > 0 || !feed.livestream ? events : feed.events, feed.problem,
             feed.livestream ? "Nothing has happened yet." : "");
         this.#eventRows.keep(events.map((event) => event.id));
         arrange(this.#events, events.map((event) => {
@@ -112,7 +112,7 @@ class EventRow {
             event.is_history && h("span", {
                 class: "role", title: "It is older than the connection: shown, not acted on",
             }, "history")),
-        sayings(event.happening), this.#caused);
+        sayings(event.happening, workspace), this.#caused);
     }
 
     update(caused) {
@@ -176,10 +176,10 @@ function commandLine(command) {
 const WORDS = {
     comment: "comment", gift: "gift", gift_ended: "streak", like: "like", follow: "follow",
     share: "share", join: "join", subscribe: "subscribe", viewers: "viewers", control: "LIVE",
-    deleted: "taken back",
+    deleted: "taken back", input: "input",
 };
 
-function sayings(happening) {
+function sayings(happening, workspace) {
     switch (happening.type) {
     case "comment": return h("p", { class: "text" }, strange(happening.text));
     case "gift": {
@@ -203,6 +203,13 @@ function sayings(happening) {
     case "deleted":
         return h("p", { class: "text" }, `${plural(happening.message_ids.length, "message")} and ${
             plural(happening.viewer_ids.length, "viewer")} taken back`);
+    case "input": {
+        const { device_id: id, channel, value } = happening.input;
+        const device = workspace.device(id);
+        const kind = device?.manifest.channels.find((one) => one.name === channel)?.kind;
+        return h("p", { class: "text" }, h("strong", {}, channel), ` ${readingText(kind, value)} `,
+            device && h("span", { class: "quiet" }, "on ", strange(device.name)));
+    }
     default: return null;
     }
 }

@@ -10,12 +10,17 @@ const COMMANDS_PAGE = 50;
 // What is known by event id, for events that are not shown (yet).
 const LINKS_MAX = 1_000;
 
+// Ids grow with time, so they order what came by either way.
+const newestFirst = (a, b) => (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
+
 export class Feed {
     /// The livestream that is shown; null for none.
     livestream = null;
     /// Events, newest first; null until they were read.
     events = null;
     problem = null;
+    /// What inputs of boards did since the page was opened, newest first; of no livestream.
+    inputs = [];
     /// Ended and running commands, newest first; null until they were read.
     commands = null;
     commandsProblem = null;
@@ -49,7 +54,20 @@ export class Feed {
     /// What an event caused: {rules: Set of ids, commands: Map by id}.
     causedBy(eventID) { return this.#links.get(eventID); }
 
+    /// The events of the livestream and of the boards, newest first: ids grow with time.
+    shown() {
+        const events = this.livestream ? this.events ?? [] : [];
+        return [...events, ...this.inputs].sort(newestFirst).slice(0, ROWS_MAX);
+    }
+
     takeEvent(event) {
+        if (!event.livestream_id) {
+            if (this.inputs.some((known) => known.id === event.id)) return;
+            this.inputs.unshift(event);
+            this.inputs.length = Math.min(this.inputs.length, ROWS_MAX);
+            this.#tell();
+            return;
+        }
         if (event.livestream_id !== this.livestream || !this.events) return;
         if (this.events.some((known) => known.id === event.id)) return;
         this.events.unshift(event);
@@ -118,9 +136,8 @@ export class Feed {
             if (reading !== this.#reading) return;
             const known = new Set(read.map((event) => event.id));
             const shown = (this.events ?? []).filter((event) => !known.has(event.id));
-            // Ids grow with time, so they order what came by either way.
             this.events = [...shown, ...read]
-                .sort((a, b) => (a.id < b.id ? 1 : a.id > b.id ? -1 : 0))
+                .sort(newestFirst)
                 .slice(0, ROWS_MAX);
             this.problem = null;
         } catch (problem) {

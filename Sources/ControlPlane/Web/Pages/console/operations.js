@@ -6,6 +6,22 @@ import { count, degrees, duration } from "./format.js";
 
 const MS_MAX = 65_535;
 
+const INPUTS = ["button", "switch", "analog", "distance"];
+
+/// Whether a channel says something and is told nothing.
+export const isInput = (channel) => INPUTS.includes(channel.kind);
+
+/// What an input says: `pressed`, `62.5 %`, `310 mm`.
+export function readingText(kind, value) {
+    switch (kind) {
+    case "button": return value ? "pressed" : "released";
+    case "switch": return value ? "on" : "off";
+    case "analog": return `${value / 10} %`;
+    case "distance": return `${count(value)} mm`;
+    default: return count(value);
+    }
+}
+
 const longest = (channel) => Math.min(MS_MAX, channel.max_on_ms || MS_MAX);
 
 const ms = (name, label, value, channel, least) => ({
@@ -13,6 +29,17 @@ const ms = (name, label, value, channel, least) => ({
     value: Math.min(value, longest(channel)),
     help: `${least === 0 ? "0 for as long as the board allows" : "at least 1"}, at most ${
         duration(longest(channel))}`,
+});
+
+const percent = (name, label, least, most, value, help) => ({
+    name, label, unit: "%", scale: 10, slider: true, min: least, max: most,
+    value: Math.min(value, most), help,
+});
+
+const angle = (least, most) => ({
+    name: "angle_cdeg", label: "Angle", unit: "°", scale: 100, slider: true,
+    min: least, max: most, value: Math.round((least + most) / 200) * 100,
+    help: `${degrees(least)} to ${degrees(most)}`,
 });
 
 /// The operations of a channel: [{type, label, verb, fields}], the most usual first.
@@ -35,13 +62,17 @@ export function operationsOf(channel) {
         return [
             {
                 type: "target", label: "Turn",
+                fields: [angle(least, most), ms("hold_ms", "Hold for", 700, channel, 0)],
+            },
+            {
+                type: "glide", label: "Glide",
                 fields: [
+                    angle(least, most), ms("move_ms", "Arrives after", 500, channel, 0),
                     {
-                        name: "angle_cdeg", label: "Angle", unit: "°", scale: 100, slider: true,
-                        min: least, max: most, value: Math.round((least + most) / 200) * 100,
-                        help: `${degrees(least)} to ${degrees(most)}`,
+                        name: "easing", label: "Way", kind: "choice", value: "smooth",
+                        choices: { smooth: "gently", linear: "evenly" },
                     },
-                    ms("hold_ms", "Hold for", 700, channel, 0),
+                    ms("hold_ms", "Hold for", 500, channel, 0),
                 ],
             },
             { type: "off", label: "Let go", fields: [] },
@@ -52,13 +83,15 @@ export function operationsOf(channel) {
             {
                 type: "drive", label: "Drive",
                 fields: [
-                    {
-                        name: "speed_permille", label: "Speed", unit: "%", scale: 10, slider: true,
-                        min: -1000, max: 1000, value: 300, help: "−100 % is full reverse",
-                    },
+                    percent("speed_permille", "Speed", -(channel.max_permille ?? 1000),
+                        channel.max_permille ?? 1000, 300, "−100 % is full reverse"),
                     ms("duration_ms", "For", 500, channel, 0),
                 ],
             },
+            ...(channel.brake_pin === undefined ? [] : [{
+                type: "brake", label: "Brake",
+                fields: [ms("duration_ms", "For", 200, channel, 1)],
+            }]),
             { type: "off", label: "Stop", fields: [] },
         ];
     case "buzzer":
@@ -67,8 +100,10 @@ export function operationsOf(channel) {
                 type: "tone", label: "Sound",
                 fields: [
                     {
-                        name: "frequency_hz", label: "Pitch", unit: "Hz", min: 20, max: 20_000,
-                        value: 880, help: "20 to 20,000 Hz",
+                        name: "frequency_hz", label: "Pitch", unit: "Hz",
+                        min: channel.min_hz ?? 20, max: channel.max_hz ?? 20_000, value: 880,
+                        help: `${count(channel.min_hz ?? 20)} to ${
+                            count(channel.max_hz ?? 20_000)} Hz`,
                     },
                     ms("duration_ms", "For", 200, channel, 1),
                 ],
@@ -93,9 +128,68 @@ export function operationsOf(channel) {
                     },
                 ],
             },
+            {
+                type: "effect", label: "Effect",
+                fields: [
+                    {
+                        name: "effect", label: "Picture", kind: "choice", value: "rainbow",
+                        choices: {
+                            rainbow: "rainbow", chase: "chase", breathe: "breathe",
+                            flash: "flash", sparkle: "sparkle",
+                        },
+                    },
+                    { name: "color", label: "Colour", kind: "color", value: "#ff8800" },
+                    {
+                        name: "period_ms", label: "One round", unit: "ms", min: 100, max: MS_MAX,
+                        value: 1_000, help: "at least 100 ms, a flash 334 ms",
+                    },
+                    ms("duration_ms", "For", 3_000, channel, 0),
+                ],
+            },
             { type: "off", label: "Switch off", fields: [] },
         ];
     }
+    case "solenoid":
+        return [
+            {
+                type: "pulse", label: "Pulse",
+                fields: [ms("duration_ms", "On for", 50, channel, 1)],
+            },
+            { type: "off", label: "Switch off", fields: [] },
+        ];
+    case "light":
+        return [
+            {
+                type: "level", label: "Light",
+                fields: [
+                    percent("level_permille", "Level", 0, channel.max_permille ?? 1000, 1000, ""),
+                    ms("fade_ms", "Fades in", 300, channel, 0),
+                    ms("duration_ms", "For", 2_000, channel, 0),
+                ],
+            },
+            { type: "off", label: "Switch off", fields: [] },
+        ];
+    case "stepper":
+        return [
+            {
+                type: "move", label: "Move",
+                fields: [
+                    {
+                        name: "position_steps", label: "To step", min: channel.min_steps ?? 0,
+                        max: channel.max_steps ?? 0, value: 0,
+                        help: `${count(channel.min_steps ?? 0)} to ${
+                            count(channel.max_steps ?? 0)}; 0 is where it was armed`,
+                    },
+                    {
+                        name: "speed_sps", label: "Speed", unit: "steps/s", min: 16,
+                        max: Math.min(4_000, channel.max_speed_sps ?? 4_000),
+                        value: Math.min(400, channel.max_speed_sps ?? 400),
+                    },
+                    ms("hold_ms", "Hold for", 500, channel, 0),
+                ],
+            },
+            { type: "off", label: "Let go", fields: [] },
+        ];
     default: return [];
     }
 }
@@ -133,6 +227,9 @@ function makeField(field, value, path, isCompact) {
     let slider = null;
     if (field.kind === "color") {
         input = h("input", { type: "color", ...attributes, value: shown });
+    } else if (field.kind === "choice") {
+        input = h("select", attributes, Object.entries(field.choices).map(([word, text]) =>
+            h("option", { value: word, selected: word === shown }, text)));
     } else {
         input = h("input", {
             type: "number", inputMode: "decimal", min: field.min / scale, max: field.max / scale,
@@ -146,7 +243,7 @@ function makeField(field, value, path, isCompact) {
             field.unit && h("span", { class: "unit" }, `, ${field.unit}`)),
         slider ? h("div", { class: "slider" }, slider, input) : input,
         field.help && !isCompact && h("p", { class: "help", id: `${id}-help` }, field.help));
-    const read = () => field.kind === "color"
+    const read = () => field.kind
         ? input.value : Number.isNaN(input.valueAsNumber) ? null
             : Math.round(input.valueAsNumber * scale);
     return { element, read };
@@ -178,6 +275,14 @@ export function describe(operation) {
         return `fill ${operation.color}`
             + (operation.count ? `, ${operation.count} from ${operation.first ?? 0}` : "")
             + lasting(operation.duration_ms);
+    case "glide":
+        return `glide to ${degrees(operation.angle_cdeg)} in ${duration(operation.move_ms)}`
+            + (operation.hold_ms ? `, hold ${duration(operation.hold_ms)}` : "");
+    case "brake": return `brake ${duration(operation.duration_ms)}`;
+    case "level": return `light ${operation.level_permille / 10} %` + lasting(operation.duration_ms);
+    case "effect":
+        return `${operation.effect} ${operation.color}` + lasting(operation.duration_ms);
+    case "move": return `move to step ${count(operation.position_steps)}`;
     case "off": return "off";
     default: return "–";
     }
@@ -191,6 +296,11 @@ export function limitsOf(channel) {
     }
     if (channel.pixels) parts.push(`${channel.pixels} pixels`);
     if (channel.max_on_ms) parts.push(`at most ${duration(channel.max_on_ms)} on`);
+    if (channel.max_duty_permille && channel.max_duty_permille < 1000) {
+        parts.push(`on ${channel.max_duty_permille / 10} % of the time`);
+    }
+    if (channel.max_rate_per_min) parts.push(`${channel.max_rate_per_min} times a minute`);
+    if (channel.dangerous) parts.push("dangerous");
     if (channel.min_pause_ms) parts.push(`${duration(channel.min_pause_ms)} pause`);
     return parts.join(" · ");
 }

@@ -2,9 +2,11 @@
 // back. Each gives its inputs as `element`, and its JSON by `read()`.
 
 import { fill, h } from "./dom.js";
-import { operationFields, operationsOf } from "./operations.js";
+import { isInput, operationFields, operationsOf } from "./operations.js";
 import { field } from "./parts.js";
-import { CONDITIONS, FIRINGS, MODES, ROLES, SOURCES, TRIGGERS } from "./rule-text.js";
+import {
+    CONDITIONS, FIRINGS, INPUT_CONDITIONS, MODES, ROLES, SOURCES, TRIGGERS,
+} from "./rule-text.js";
 
 /// The trigger of a new rule.
 export const defaultTrigger = () => ({ type: "comment", match: { mode: "word", text: "" } });
@@ -57,6 +59,7 @@ export class TriggerPart {
                 read: () => ({ every: openNumber(every) }),
             };
         }
+        case "input": return inputFields(trigger.input, this.#workspace);
         default: return { inputs: [], read: () => ({}) };
         }
     }
@@ -82,6 +85,75 @@ function commentFields(trigger) {
         inputs: [field("The comment", mode, { path: "trigger.match.mode" }), textField],
         read: () => (mode.value === "any"
             ? {} : { match: { mode: mode.value, text: text.value } }),
+    };
+}
+
+// An input of a board, and what it must do.
+function inputFields(input, workspace) {
+    const inputsOf = (device) => (device?.manifest.channels ?? []).filter(isInput);
+    const devices = (workspace.devices.items ?? []).filter(
+        (one) => inputsOf(one).length > 0 || one.id === input?.device_id);
+    const names = Object.fromEntries(devices.map((device) => [device.id, device.name]));
+    if (input && !names[input.device_id]) names[input.device_id] = "a board that is gone";
+    const device = choices(names, input?.device_id ?? devices[0]?.id);
+    device.required = true;
+    const channel = h("select", { required: true });
+    const condition = h("select", {});
+    const threshold = numberInput(-32_768, 32_767, input?.threshold ?? 500);
+    const hysteresis = numberInput(0, 32_767, input?.hysteresis ?? 0);
+    const crossing = [
+        field("Threshold", threshold, {
+            path: "trigger.input.threshold",
+            help: "Of an analog input in thousandths, of a distance in millimetres.",
+        }),
+        field("Comes back by", hysteresis, {
+            path: "trigger.input.hysteresis",
+            help: "How far it must come back before it fires again.",
+        }),
+    ];
+    const isCrossing = () => ["above", "below"].includes(condition.value);
+    const show = () => {
+        for (const one of crossing) one.hidden = !isCrossing();
+        threshold.disabled = hysteresis.disabled = !isCrossing();
+    };
+    const drawConditions = (chosen) => {
+        const known = inputsOf(workspace.device(device.value));
+        const kind = known.find((one) => one.name === channel.value)?.kind;
+        const fitting = ["analog", "distance"].includes(kind) ? ["above", "below", "changed"]
+            : ["pressed", "released", "changed"];
+        if (chosen && !fitting.includes(chosen)) fitting.unshift(chosen);
+        fill(condition, fitting.map((value) => h(
+            "option", { value, selected: value === chosen }, INPUT_CONDITIONS[value])));
+        show();
+    };
+    const drawChannels = (chosen) => {
+        const known = inputsOf(workspace.device(device.value)).map((one) => one.name);
+        if (chosen && !known.includes(chosen)) known.unshift(chosen);
+        fill(channel, known.map((one) => h(
+            "option", { value: one, selected: one === chosen }, one)));
+    };
+    device.addEventListener("change", () => {
+        drawChannels(null);
+        drawConditions(null);
+    });
+    channel.addEventListener("change", () => drawConditions(null));
+    condition.addEventListener("change", show);
+    drawChannels(input?.channel ?? null);
+    drawConditions(input?.condition ?? null);
+    return {
+        inputs: [
+            field("Board", device, { path: "trigger.input.device_id" }),
+            field("Input", channel, { path: "trigger.input.channel" }),
+            field("Is", condition, { path: "trigger.input.condition" }), ...crossing,
+        ],
+        read: () => ({
+            input: {
+                device_id: device.value, channel: channel.value, condition: condition.value,
+                ...(isCrossing() && {
+                    threshold: openNumber(threshold), hysteresis: openNumber(hysteresis),
+                }),
+            },
+        }),
     };
 }
 
@@ -181,7 +253,7 @@ export function actionPart(workspace, action, path) {
     const rest = h("div", { class: "row", "data-path": `${path}.operation`, tabIndex: -1 });
     let read = () => null;
     const channels = () => (devices.find((one) => one.id === device.value)?.manifest.channels ?? [])
-        .filter((one) => one.kind !== "button");
+        .filter((one) => operationsOf(one).length > 0);
     const drawFields = (values) => {
         const chosen = channels().find((one) => one.name === channel.value);
         const kinds = chosen ? operationsOf(chosen) : [];

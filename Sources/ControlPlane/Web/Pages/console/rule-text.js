@@ -5,6 +5,11 @@ import { plural } from "./format.js";
 export const TRIGGERS = {
     comment: "a comment", gift: "a gift", like_milestone: "likes", follow: "a follow",
     share: "a share", join: "a viewer joins", subscribe: "a subscription",
+    input: "an input of a board",
+};
+export const INPUT_CONDITIONS = {
+    pressed: "pressed, or switched on", released: "released, or switched off",
+    above: "rising above", below: "falling below", changed: "changing in any way",
 };
 export const MODES = {
     word: "has the word", contains: "contains", exact: "is exactly", prefix: "begins with",
@@ -20,16 +25,26 @@ export const CONDITIONS = {
 export const ROLES = ["follower", "friend", "subscriber", "moderator", "gifter", "host"];
 export const SOURCES = ["native", "tiktok", "replay"];
 
-/// `a comment has the word “spin”`
-export function triggerText(trigger) {
+/// `a comment has the word “spin”`. `nameOf` gives the name of a device by its id.
+export function triggerText(trigger, nameOf = () => null) {
     switch (trigger.type) {
     case "comment":
         return trigger.match
             ? `a comment ${MODES[trigger.match.mode]} “${trigger.match.text}”` : "any comment";
     case "gift": return giftText(trigger.gift);
     case "like_milestone": return `every ${plural(trigger.every, "like")}`;
+    case "input": return inputText(trigger.input, nameOf(trigger.input.device_id));
     default: return TRIGGERS[trigger.type] ?? trigger.type;
     }
+}
+
+function inputText(input, name) {
+    const what = {
+        pressed: "is pressed", released: "is released", changed: "changes",
+        above: `rises above ${input.threshold}`, below: `falls below ${input.threshold}`,
+    }[input.condition] ?? input.condition;
+    const back = input.hysteresis ? `, again after ${input.hysteresis} back` : "";
+    return `“${input.channel}” of ${name ?? "a board that is gone"} ${what}${back}`;
 }
 
 function giftText(gift) {

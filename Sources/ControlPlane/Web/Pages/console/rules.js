@@ -93,7 +93,9 @@ class RuleRow {
         const devices = this.#workspace.devices.items ?? [];
         const names = rule.actions.map((action) =>
             devices.find((device) => device.id === action.device_id)?.name);
-        const key = JSON.stringify([rule, names]);
+        const nameOf = (id) => devices.find((device) => device.id === id)?.name;
+        const when = triggerText(rule.trigger, nameOf);
+        const key = JSON.stringify([rule, names, when]);
         if (key === this.#shown) return;
         this.#shown = key;
         this.element.dataset.rule = rule.id;
@@ -103,7 +105,7 @@ class RuleRow {
         const guards = guardsText(rule.guards);
         fill(this.#text,
             h("h2", {}, strange(rule.name)),
-            h("p", {}, h("span", { class: "when" }, "When "), strange(triggerText(rule.trigger)),
+            h("p", {}, h("span", { class: "when" }, "When "), strange(when),
                 rule.conditions.map((one) => [" and ", strange(conditionText(one))])),
             h("ul", { class: "acts" }, rule.actions.map((action, index) => h("li", {},
                 h("strong", {}, action.channel), ` ${describe(action.operation)}`,

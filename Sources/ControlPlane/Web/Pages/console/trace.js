@@ -10,11 +10,16 @@ const between = (start, end) => (start > 0 && end >= start ? (end - start) / 1e6
 export function hopsOf(trace) {
     const isOneClock = Boolean(trace.agent_clock) && trace.agent_clock === trace.clock;
     const matched = trace.matched_ns || trace.arrived_ns;
+    const isOfInput = trace.input_ns > 0 && trace.input_clock === trace.clock;
     const hops = [
         {
             key: "age", label: "source age",
             ms: trace.source_age_ms >= 0 ? trace.source_age_ms : null,
         },
+        ...(trace.input_ns > 0 ? [{
+            key: "input", label: "input → arrival",
+            ms: isOfInput ? between(trace.input_ns, trace.arrived_ns) : null,
+        }] : []),
         { key: "match", label: "arrival → match", ms: between(trace.arrived_ns, trace.matched_ns) },
         { key: "publish", label: "match → broker", ms: between(matched, trace.published_ns) },
         {

@@ -15,6 +15,8 @@ const RELOAD_MS = 200;
 const AWAY_MS = 3_000;
 // The ends of commands that somebody may wait for.
 const ENDED_MAX = 500;
+// What inputs say is drawn at most this often.
+const READINGS_MS = 50;
 
 /// A list of the API with how it stands: `items` is null until it was read once.
 class Resource {
@@ -69,6 +71,7 @@ export class Workspace {
     #stream;
     #timer;
     #isFresh = true;
+    #isReading = false;
 
     constructor(info) {
         this.info = info;
@@ -186,6 +189,7 @@ export class Workspace {
             else this.reloadStage();
         } else if (type === "event") {
             if (data.happening?.type === "control") this.livestreams.reload();
+            if (data.happening?.type === "input") this.#read(data);
             this.feed.takeEvent(data);
         } else if (type === "cue") {
             this.feed.takeCue(data);
@@ -193,6 +197,20 @@ export class Workspace {
             if (data.status) this.#end(data);
             this.feed.takeCommand(data);
         }
+    }
+
+    // What an input says now. Many changes become one drawing.
+    #read({ happening: { input }, created_at_ms: at }) {
+        const device = this.device(input.device_id);
+        if (!device) return;
+        const others = (device.inputs ?? []).filter((one) => one.channel !== input.channel);
+        device.inputs = [...others, { channel: input.channel, value: input.value, at_ms: at }];
+        if (this.#isReading) return;
+        this.#isReading = true;
+        setTimeout(() => {
+            this.#isReading = false;
+            this.#tell("devices");
+        }, READINGS_MS);
     }
 
     #stand(connection) {
