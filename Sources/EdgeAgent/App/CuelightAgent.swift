@@ -12,6 +12,9 @@ struct CuelightAgent {
         static let notPaired: Int32 = 3
         static let notRunning: Int32 = 4
         static let problemFound: Int32 = 5
+        static let refused: Int32 = 6
+        static let putBack: Int32 = 7
+        static let stranded: Int32 = 8
     }
 
     static func main() {
@@ -38,6 +41,7 @@ struct CuelightAgent {
         case "pair": return try await PairCommand(flags).run()
         case "run": return try await RunCommand(flags).run(signals)
         case "status": return try status(flags)
+        case "flash": return try await FlashCommand(flags).run(signals)
         default: return try await DoctorCommand(flags).run()
         }
     }
@@ -72,6 +76,7 @@ struct CuelightAgent {
         switch error {
         case StateFolder.Problem.notPaired: ExitCode.notPaired
         case ControlClient.Problem.notRunning: ExitCode.notRunning
+        case let problem as FlashProblem: FlashCommand.exitCode(of: problem)
         default: ExitCode.failed
         }
     }

@@ -91,6 +91,9 @@ package final class AgentWorker: Worker {
         coreHandle.core = core
     }
 
+    /// Has ports of this agent for a while.
+    package var leases: PortLeases { PortLeases.of(core) }
+
     package func run() async throws {
         connectCore()
         try await WorkerGroup(
@@ -186,7 +189,8 @@ package final class AgentWorker: Worker {
                 agent.loop.submit {
                     let core = agent.core
                     let control = ControlServer(
-                        path: agent.folder.controlPath, loop: agent.loop, log: agent.log
+                        path: agent.folder.controlPath, loop: agent.loop, log: agent.log,
+                        lease: { core.lease($0, seconds: $1) }, release: { core.release($0) }
                     ) { core.status }
                     do {
                         try core.start()
