@@ -74,12 +74,12 @@ package final class ChildProcess: Sendable {
     /// Starts a program; returns once it runs.
     /// - Parameters:
     ///   - loop: watches the child, and starts it: the calling thread waits some milliseconds.
-    ///   - onBytes: gets output as it comes, before its lines are whole; on the loop.
     ///   - onLine: gets each line of output, on the loop; must not block. Lines are cut at 8 KiB.
+    ///   - onBytes: gets output as it comes, before its lines are whole; as `onLine`.
     package static func start(
         _ program: Program, on loop: EventLoop,
-        onBytes: @escaping @Sendable (Output, ArraySlice<UInt8>) -> Void = { _, _ in },
-        onLine: @escaping @Sendable (Output, String) -> Void = { _, _ in }
+        onLine: @escaping @Sendable (Output, String) -> Void = { _, _ in },
+        onBytes: @escaping @Sendable (Output, ArraySlice<UInt8>) -> Void = { _, _ in }
     ) async throws(LinuxError) -> ChildProcess {
         let result = await withCheckedContinuation { continuation in
             loop.submit {

@@ -89,6 +89,10 @@ enum FlashTestKit {
     /// Another release for it.
     static let next = "\(SimulatedBoard.root)/.build/firmware-next"
 
+    /// esptool of PyPI, where `Tests/peers.sh` has put it.
+    static let esptool: String = "\(SimulatedBoard.root)/.build/peers/bin/esptool"
+    static let hasEsptool: Bool = access(esptool, X_OK) == 0
+
     /// Builds the other release, once.
     static let nextIsBuilt: Bool = {
         guard

@@ -72,7 +72,10 @@ struct FlashKillTests {
     ) async throws {
         if images == state { try makeLibrary(in: state) }
         await #expect(processExitsWith: .signal(SIGKILL)) {
-            [port = port, state = state, images = images, image = image, point = point] in
+            [
+                port = port as String, state = state as String, images = images as String,
+                image = image as String, point = point as String
+            ] in
             let service = try FlashTestKit.service(state, images: images, proof: .seconds(8))
             _ = try await service.flash(
                 .init(port: port, source: image.isEmpty ? .library : .file(image))

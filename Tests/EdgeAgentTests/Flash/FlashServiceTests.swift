@@ -102,9 +102,6 @@ struct FlashServiceTests {
         let board = try await FlashBoard.start()
         let state = try TestProcess.makeFolder("flash-state")
         // The same bytes, with another board's name in the manifest.
-        let text = String(
-            decoding: old.image.bytes(in: try #require(old.image.range)), as: Unicode.ASCII.self)
-        _ = text
         var bytes = old.image.bytes(in: try #require(old.image.range))
         let mark = Array("\"board\":\"uno\"".utf8)
         let at = try #require(bytes.firstRange(of: mark))
@@ -162,14 +159,12 @@ struct FlashServiceTests {
             Issue.record("\(String(describing: problem))")
             return
         }
-        let left = try #require(try FlashFolder(StateFolder(path: state)).journal())
         await #expect(throws: FlashProblem.unfinished(board: "uno", port: port)) {
             try await service.flash(.init(port: board.port))
         }
         let report = try #require(try await service.resume(port: board.port))
-        let kept = try FlashTestKit.firmware(FlashTestKit.old)
-        #expect(report.runs == (left.phase == .restoring ? kept.facts : new.facts))
-        #expect(try await board.has(left.phase == .restoring ? kept.image : new.image))
+        #expect(report.runs == new.facts)
+        #expect(try await board.has(new.image))
     }
 
     @Test("without avrdude it says how to get it")

@@ -10,6 +10,9 @@ struct AvrdudeProgrammer: BoardProgrammer {
         static let connecting: Duration = .seconds(30)
         /// A Mega's 256 KB take some 50 s, written and read.
         static let transfer: Duration = .seconds(180)
+        /// Nothing printed for so long means that the line is dead, which avrdude takes minutes to
+        /// believe.
+        static let silenceNanoseconds: Int64 = 15_000_000_000
         /// How often a bootloader is looked for.
         static let rounds = 2
     }
@@ -97,6 +100,7 @@ struct AvrdudeProgrammer: BoardProgrammer {
         progressed: @escaping @Sendable (AvrdudeOutput.Progress) -> Void
     ) async throws(ProgrammerProblem) -> Run {
         let output = Mutex(AvrdudeOutput())
+        let heardNanoseconds = Mutex(SystemTime.monotonicNanoseconds)
         let program = ChildProcess.Program(
             path: path,
             arguments: [
@@ -108,6 +112,7 @@ struct AvrdudeProgrammer: BoardProgrammer {
             child = try await ChildProcess.start(
                 program, on: loop,
                 onBytes: { _, bytes in
+                    heardNanoseconds.withLock { $0 = SystemTime.monotonicNanoseconds }
                     var steps: [AvrdudeOutput.Progress] = []
                     output.withLock { $0.feed(bytes) { steps.append($0) } }
                     for step in steps { progressed(step) }
@@ -116,8 +121,13 @@ struct AvrdudeProgrammer: BoardProgrammer {
             throw .unreachable("avrdude does not start: \(error)")
         }
         let watchdog = Task {
-            try await Task.sleep(for: limit)
-            child.signal(SIGKILL)
+            let end = SystemTime.monotonicNanoseconds + limit.nanosecondsClamped
+            while true {
+                try await Task.sleep(for: .seconds(1))
+                let now = SystemTime.monotonicNanoseconds
+                let heard = heardNanoseconds.withLock { $0 }
+                if now > end || now - heard > Limits.silenceNanoseconds { child.signal(SIGKILL) }
+            }
         }
         // A cancelled flashing ends like a broken one: with the old image put back.
         let exit = await withTaskCancellationHandler {

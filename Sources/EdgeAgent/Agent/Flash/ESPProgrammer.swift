@@ -41,7 +41,7 @@ struct ESPProgrammer: BoardProgrammer {
     private func run(
         _ job: ESPSession.Job, progressed: @escaping Progressed
     ) async throws(ProgrammerProblem) -> [UInt8] {
-        var last = ESPSession.Failure.silent
+        var last = ESPSession.Failure.different
         for _ in 0..<Limits.attempts {
             switch await ESPConversation.run(
                 job, chip: chip, port: port, loop: loop, progressed: progressed)
@@ -49,11 +49,12 @@ struct ESPProgrammer: BoardProgrammer {
             case .success(let bytes): return bytes
             case .failure(.chip(let failure)):
                 if case .wrongChip = failure { throw .wrongChip("\(failure)") }
+                // It was asked thirty times.
+                if failure == .silent { throw .unreachable("\(port): \(failure)") }
                 last = failure
             case .failure(.port(let reason)): throw .unreachable("\(port): \(reason)")
             }
         }
-        if last == .silent { throw .unreachable("\(port): \(last)") }
         throw .failed("\(last)")
     }
 }
@@ -71,6 +72,8 @@ private final class ESPConversation: @unchecked Sendable {
     private static let resetHold: Duration = .milliseconds(100)
     private static let bootHold: Duration = .milliseconds(50)
 
+    private static let openingsMax = 20
+
     private let loop: EventLoop
     private let progressed: BoardProgrammer.Progressed
     private var session: ESPSession
@@ -78,6 +81,7 @@ private final class ESPConversation: @unchecked Sendable {
     private var port: SerialPort?
     private var timer: LoopTimer?
     private var percent = -1
+    private var openings = 0
     private var done: ((Result<[UInt8], Failure>) -> Void)?
 
     private init(
@@ -116,7 +120,13 @@ private final class ESPConversation: @unchecked Sendable {
                     self.finish(.failure(.port(reason)))
                 })
         } catch {
-            return finish(.failure(.port("\(error)")))
+            // A process that is being started may have the port for a moment.
+            guard error == .busy, openings < Self.openingsMax else {
+                return finish(.failure(.port("\(error)")))
+            }
+            openings += 1
+            timer = loop.schedule(after: Self.resetHold) { self.open(path) }
+            return
         }
         // RTS holds the chip in reset, DTR holds its boot pin low while it comes out.
         port?.setLines(dataTerminalReady: false, requestToSend: true)

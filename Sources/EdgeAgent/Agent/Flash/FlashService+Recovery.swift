@@ -74,6 +74,7 @@ extension FlashService {
             } catch {
                 reason = "\(error)"
                 if Task.isCancelled { break }
+                try await meetAgain(programmer, after: reason, port: journal.port)
                 continue
             }
             try save(&journal, .written, progressed)
@@ -85,6 +86,18 @@ extension FlashService {
             break
         }
         return try await putBack(journal, programmer, loader, because: reason, progressed)
+    }
+
+    /// Whether the bootloader still answers after a failure. If it does not, nothing more can be
+    /// done now, and resuming goes on where this ended.
+    private func meetAgain(
+        _ programmer: any BoardProgrammer, after reason: String, port: String
+    ) async throws(FlashProblem) {
+        do {
+            _ = try await programmer.connect()
+        } catch {
+            throw .stranded(reason: "\(reason); then \(error)", port: port)
+        }
     }
 
     /// Whether the board says that it runs this image.
