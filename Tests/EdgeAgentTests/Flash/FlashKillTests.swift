@@ -3,6 +3,7 @@ import Glibc
 import Hardware
 import Platform
 import SharedModels
+import Synchronization
 import TestSupport
 import Testing
 
@@ -12,6 +13,9 @@ import Testing
 /// known and runs.
 @Suite("Flash, killed")
 struct FlashKillTests {
+    /// Simulated chips at once: each takes a part of a core, in real time.
+    private static let turns = Turns(3)
+
     /// When it dies: the progress it reports, in its own words.
     static let whileFlashing = [
         "asking the board who it is", "looking for the bootloader", "keeping both images",
@@ -29,6 +33,8 @@ struct FlashKillTests {
 
     @Test("wherever it dies while flashing, resuming ends it", arguments: whileFlashing)
     func dies(_ point: String) async throws {
+        await Self.turns.take()
+        defer { Self.turns.giveBack() }
         let (old, new) = try (
             FlashTestKit.firmware(FlashTestKit.old), FlashTestKit.firmware(FlashTestKit.next)
         )
@@ -51,6 +57,8 @@ struct FlashKillTests {
 
     @Test("wherever it dies while putting back, resuming ends it", arguments: whilePuttingBack)
     func diesPuttingBack(_ point: String) async throws {
+        await Self.turns.take()
+        defer { Self.turns.giveBack() }
         let old = try FlashTestKit.firmware(FlashTestKit.old)
         let board = try await FlashBoard.start()
         let state = try TestProcess.makeFolder("flash-state")
@@ -101,5 +109,40 @@ struct FlashKillTests {
         try SmallFile.replace(
             folder + "/index.json",
             with: Array("{\"format\":1,\"firmware\":[\(entries.joined(separator: ","))]}".utf8))
+    }
+}
+
+/// So many at once; the rest wait in line.
+private final class Turns: Sendable {
+    private struct State {
+        var free: Int
+        var line: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(_ count: Int) { state = Mutex(State(free: count)) }
+
+    func take() async {
+        await withCheckedContinuation { turn in
+            let isFree = state.withLock { state in
+                guard state.free == 0 else {
+                    state.free -= 1
+                    return true
+                }
+                state.line.append(turn)
+                return false
+            }
+            if isFree { turn.resume() }
+        }
+    }
+
+    func giveBack() {
+        let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard state.line.isEmpty else { return state.line.removeFirst() }
+            state.free += 1
+            return nil
+        }
+        next?.resume()
     }
 }
