@@ -1,5 +1,6 @@
 internal import Crypto
 internal import FoundationEssentials
+internal import Glibc
 package import Hardware
 internal import Platform
 
@@ -124,13 +125,10 @@ package struct FirmwareLibrary: Hashable, Sendable {
         do {
             return try SmallFile.read(path, sizeMax: IntelHex.Limits.fileMaxBytes)
         } catch {
-            throw error.code == EFBIGCode
+            throw error.code == EFBIG
                 ? .refused("\(path) is too large for firmware") : .notStarted("\(error)")
         }
     }
-
-    /// EFBIG, without all of Glibc.
-    private static let EFBIGCode: Int32 = 27
 
     private static func parse(
         _ bytes: [UInt8], path: String, address: Int?
