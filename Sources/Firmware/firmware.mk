@@ -14,13 +14,18 @@ FW_FLASH_MAX := 16384
 FW_RAM_MAX := 900
 
 .PHONY: firmware firmware-test firmware-clean firmware-size firmware-flash
-firmware: firmware-size $(FW_OUT)/cuelight-board-host $(FW_OUT)/cuelight-board-avr
+firmware: firmware-size $(FW_OUT)/index.json $(FW_OUT)/cuelight-board-host $(FW_OUT)/cuelight-board-avr
 
 # Flashes an Uno. BOARD_PORT says where it is.
 BOARD_PORT ?= /dev/ttyACM0
 firmware-flash: firmware-size
 	avrdude -c arduino -p m328p -P $(BOARD_PORT) -b 115200 \
 		-D -U flash:w:$(FW_OUT)/uno.hex:i
+
+# What `cuelight-agent flash --images $(FW_OUT)` finds.
+FW_IMAGES := $(FW_OUT)/uno.hex
+$(FW_OUT)/index.json: $(FW)/tools/make_index.py $(FW_IMAGES)
+	@python3 $< $@ $(FW_IMAGES)
 
 firmware-clean:
 	rm -rf $(FW_OUT)

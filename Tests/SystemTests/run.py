@@ -1211,6 +1211,75 @@ def boards_are_listed_simulated_and_the_log_is_read(show):
     show.forget("board-simulated")
 
 
+@case
+def a_board_is_flashed_under_a_running_agent_and_a_killed_flashing_is_ended_by_the_next_agent(show):
+    build = subprocess.run(["sh", ROOT / "Tests" / "Peers" / "next_firmware.sh"], capture_output=True)
+    check(build.returncode == 0, build.stderr)
+    loader = "/usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot/optiboot_atmega328.hex"
+    port = show.folder / "board-uno"
+    show.start(
+        "board-uno",
+        [
+            BUILD / "firmware" / "cuelight-board-avr", "--bootloader", loader,
+            "--firmware", BUILD / "firmware" / "uno.hex", "--pty-link", port,
+            "--flash", show.folder / "uno.flash", "--eeprom", show.folder / "uno.eeprom",
+            "--events", show.folder / "board-uno-events.jsonl",
+        ],
+        stdin=subprocess.PIPE,
+    )  # fmt: skip
+    show.wait("the Uno", port.exists)
+
+    def restart_agent():
+        show.process("agent").kill()
+        show.process("agent").wait()
+        show.forget("agent")
+        show.start_agent(boards=("board", "board-uno"))
+
+    def runs(version):
+        status = subprocess.run(
+            [str(part) for part in show.agent_command("status", "--json")],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        boards = json.loads(status.stdout)["boards"] if status.returncode == 0 else []
+        return any(
+            b["profile"] == "uno" and b["firmware"] == version and b["condition"] == "armed"
+            for b in boards
+        )
+
+    def flash(images):
+        command = show.agent_command("flash", "--port", port, "--images", images)
+        return subprocess.Popen(
+            [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+
+    restart_agent()
+    first = json.loads((BUILD / "firmware" / "index.json").read_text())["firmware"][0]["version"]
+    show.wait("the Uno as it was", lambda: runs(first))
+    flashing = flash(BUILD / "firmware-next")
+    for line in flashing.stdout:
+        if line.startswith("writing 50"):
+            break
+    # The agent goes on with its other board.
+    before = len(show.ended())
+    show.cue()
+    show.wait_for(before + 1)
+    rest = flashing.stdout.read()
+    check(flashing.wait() == 0, rest)
+    show.wait("the new firmware", lambda: runs("9.9.9"))
+
+    flashing = flash(BUILD / "firmware")
+    for line in flashing.stdout:
+        if line.startswith("writing 50"):
+            flashing.kill()
+            break
+    check(flashing.wait() == -signal.SIGKILL, "it had ended already")
+    flashing.stdout.close()
+    restart_agent()
+    show.wait("the firmware whose writing was cut off", lambda: runs(first), seconds=120)
+    check(not (show.agent_folder / "flash" / "journal.json").exists(), "the journal is still there")
+
+
 def main():
     wanted = sys.argv[1:]
     failed = passed = 0

@@ -57,6 +57,13 @@ extension CuelightAgent {
                 "Prints it in man(7): cuelight-agent manual --date 2026-11-20 | man -l -",
                 flags: [.init("date", "DATE", "of the release, as 2026-11-20", isNeeded: true)]),
             .init(
+                "flash", "put firmware on a board",
+                """
+                Finds the board and its firmware, keeps the former image, writes, verifies, and
+                waits until the new firmware says that it runs; if it does not, the former image
+                is put back. A running agent lets go of the port meanwhile.
+                """, flags: flash),
+            .init(
                 "doctor", "find what is wrong, and what to do",
                 """
                 Looks at the state folder, the pairing, the server and the broker, the clock, the
@@ -78,11 +85,23 @@ extension CuelightAgent {
             ~/.local/state/cuelight-agent, unless --state-dir names another.
 
             Exit codes: 0 done, 1 failed, 3 not paired, 4 not running, 5 doctor found a
-            problem, 6 the journal is of a newer release, 64 the command line was not understood.
+            problem, 6 the journal is of a newer release, 7 flash refused the board or the image and
+            wrote nothing, 8 flash put the former firmware back, 9 flash --resume is needed, 64 the
+            command line was not understood.
             """)
 
     private static let stateFolder = CommandLineProgram.Flag(
         "state-dir", "FOLDER", "who this agent is, its key and journal")
+
+    private static let flash: [CommandLineProgram.Flag] = [
+        .init("port", "PATH", "where the board is; else the only port there is"),
+        .init("board", "NAME", "what the board is or shall be; else what it says itself"),
+        .init("images", "FOLDER", "the firmware images with their index.json"),
+        .init("image", "FILE", "this image instead (.hex or .bin)"),
+        .init("again", "flash even if the board runs this build already"),
+        .init("list", "print which firmware there is"),
+        .init("resume", "end a flashing that was cut off"), stateFolder,
+    ]
 
     private static let pair: [CommandLineProgram.Flag] = [
         .init(

@@ -13,6 +13,9 @@ struct CuelightAgent {
         static let notRunning: Int32 = 4
         static let problemFound: Int32 = 5
         static let newerJournal: Int32 = 6
+        static let refused: Int32 = 7
+        static let putBack: Int32 = 8
+        static let stranded: Int32 = 9
     }
 
     static func main() {
@@ -44,6 +47,7 @@ struct CuelightAgent {
         case "logs": return try await LogsCommand(flags).run(signals)
         case "completions": return completions(flags)
         case "manual": return try manual(flags)
+        case "flash": return try await FlashCommand(flags).run(signals)
         default: return try await DoctorCommand(flags).run()
         }
     }
@@ -105,6 +109,7 @@ struct CuelightAgent {
         case StateFolder.Problem.notPaired: ExitCode.notPaired
         case ControlClient.Problem.notRunning: ExitCode.notRunning
         case JournalError.newerSchema: ExitCode.newerJournal
+        case let problem as FlashProblem: FlashCommand.exitCode(of: problem)
         default: ExitCode.failed
         }
     }

@@ -33,7 +33,10 @@ struct RunCommand {
             loop: loop, log: log,
             transport: ServerTransport.make(server: identity.server, loop: loop))
         do {
-            try await signals.run(on: loop) { try await worker.run() }
+            try await signals.run(on: loop) {
+                try await FlashCommand.recover(folder, loop, log)
+                try await worker.run()
+            }
         } catch is CancellationError {
             // Asked to stop, and stopped.
         }

@@ -75,14 +75,16 @@ package final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - loop: watches the child, and starts it: the calling thread waits some milliseconds.
     ///   - onLine: gets each line of output, on the loop; must not block. Lines are cut at 8 KiB.
+    ///   - onBytes: gets output as it comes, before its lines are whole; as `onLine`.
     package static func start(
         _ program: Program, on loop: EventLoop,
-        onLine: @escaping @Sendable (Output, String) -> Void = { _, _ in }
+        onLine: @escaping @Sendable (Output, String) -> Void = { _, _ in },
+        onBytes: @escaping @Sendable (Output, ArraySlice<UInt8>) -> Void = { _, _ in }
     ) async throws(LinuxError) -> ChildProcess {
         let result = await withCheckedContinuation { continuation in
             loop.submit {
                 let started = Result { () throws(LinuxError) in
-                    try ChildLife.start(program, on: loop, onLine: onLine)
+                    try ChildLife.start(program, on: loop, onBytes: onBytes, onLine: onLine)
                 }
                 continuation.resume(returning: started)
             }
@@ -123,6 +125,7 @@ final class ChildLife: @unchecked Sendable {
 
     let pid: Int32
     private let loop: EventLoop
+    private let onBytes: @Sendable (ChildProcess.Output, ArraySlice<UInt8>) -> Void
     private let onLine: @Sendable (ChildProcess.Output, String) -> Void
     private let state = Mutex(State())
     private var outputs: [ChildProcess.Output: ChildOutput] = [:]
@@ -130,16 +133,19 @@ final class ChildLife: @unchecked Sendable {
 
     private init(
         pid: Int32, loop: EventLoop,
+        onBytes: @escaping @Sendable (ChildProcess.Output, ArraySlice<UInt8>) -> Void,
         onLine: @escaping @Sendable (ChildProcess.Output, String) -> Void
     ) {
         self.pid = pid
         self.loop = loop
+        self.onBytes = onBytes
         self.onLine = onLine
     }
 
     /// On the loop, whose thread outlives the child: PR_SET_PDEATHSIG follows threads.
     static func start(
         _ program: ChildProcess.Program, on loop: EventLoop,
+        onBytes: @escaping @Sendable (ChildProcess.Output, ArraySlice<UInt8>) -> Void,
         onLine: @escaping @Sendable (ChildProcess.Output, String) -> Void
     ) throws(LinuxError) -> ChildLife {
         var (output, error): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
@@ -149,7 +155,7 @@ final class ChildLife: @unchecked Sendable {
         _ = try checked("pipe", cue_pipe(&error))
         let pid = try checked(
             "start \(program.path)", spawn(program, output: output[1], error: error[1]))
-        let life = ChildLife(pid: pid, loop: loop, onLine: onLine)
+        let life = ChildLife(pid: pid, loop: loop, onBytes: onBytes, onLine: onLine)
         do throws(LinuxError) {
             try life.watch(output: output[0], error: error[0])
         } catch {
@@ -183,12 +189,8 @@ final class ChildLife: @unchecked Sendable {
         do throws(LinuxError) {
             // The handlers keep this object until the child has ended.
             exitWatch = try loop.watch(exitDescriptor, for: .readable) { _ in self.ended() }
-            outputs[.standardOutput] = try ChildOutput(output, loop) { [onLine] in
-                onLine(.standardOutput, $0)
-            }
-            outputs[.standardError] = try ChildOutput(error, loop) { [onLine] in
-                onLine(.standardError, $0)
-            }
+            outputs[.standardOutput] = try self.output(.standardOutput, output)
+            outputs[.standardError] = try self.output(.standardError, error)
         } catch {
             for output in outputs.values { output.abandon() }
             outputs = [:]
@@ -197,6 +199,14 @@ final class ChildLife: @unchecked Sendable {
             close(exitDescriptor)
             throw error
         }
+    }
+
+    private func output(
+        _ output: ChildProcess.Output, _ descriptor: Int32
+    ) throws(LinuxError) -> ChildOutput {
+        try ChildOutput(
+            descriptor, loop, onBytes: { [onBytes] in onBytes(output, $0) },
+            onLine: { [onLine] in onLine(output, $0) })
     }
 
     private func ended() {
@@ -262,15 +272,18 @@ private final class ChildOutput {
     private static let lateBytesMax = 1 << 20
 
     private let descriptor: Int32
+    private let onBytes: (ArraySlice<UInt8>) -> Void
     private let onLine: (String) -> Void
     private var splitter = LineSplitter()
     private var watch: Watch?
 
     /// Takes over the descriptor, unless it throws.
-    init(_ descriptor: Int32, _ loop: EventLoop, onLine: @escaping (String) -> Void)
-        throws(LinuxError)
-    {
+    init(
+        _ descriptor: Int32, _ loop: EventLoop, onBytes: @escaping (ArraySlice<UInt8>) -> Void,
+        onLine: @escaping (String) -> Void
+    ) throws(LinuxError) {
         self.descriptor = descriptor
+        self.onBytes = onBytes
         self.onLine = onLine
         watch = try loop.watch(descriptor, for: .readable) { [weak self] _ in
             guard let self, !(readSome() > 0 || errno == EAGAIN || errno == EINTR) else { return }
@@ -299,7 +312,10 @@ private final class ChildOutput {
         var bytes = [UInt8](repeating: 0, count: 16384)
         errno = 0
         let count = read(descriptor, &bytes, bytes.count)
-        if count > 0 { splitter.add(bytes[..<count], line: onLine) }
+        if count > 0 {
+            onBytes(bytes[..<count])
+            splitter.add(bytes[..<count], line: onLine)
+        }
         return count
     }
 

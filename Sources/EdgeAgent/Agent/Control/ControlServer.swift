@@ -15,9 +15,17 @@ package final class ControlServer {
         static let idle: Duration = .seconds(30)
     }
 
-    /// A question, such as `{"ask":"status"}`.
+    /// A question, such as `{"ask":"status"}`, or a wish, such as
+    /// `{"ask":"lease","port":"/dev/ttyACM0","seconds":60}`.
     struct Question: Codable {
         let ask: String
+        var port: String?
+        var seconds: Int?
+    }
+
+    /// A wish was granted.
+    struct Done: Codable {
+        let done: String
     }
 
     struct Refusal: Codable {
@@ -38,13 +46,25 @@ package final class ControlServer {
     private let path: String
     private let log: Log
     private let status: () -> AgentStatus
+    private let lease: (String, Int) -> Void
+    private let release: (String) -> Void
     private var listener: Int32 = -1
     private var watch: Watch?
     private var connections: [Int32: Connection] = [:]
 
-    /// - Parameter status: asked for each question, on the loop.
-    package init(path: String, loop: EventLoop, log: Log, status: @escaping () -> AgentStatus) {
+    /// All closures are called on the loop.
+    /// - Parameters:
+    ///   - lease: gives a port away for so many seconds.
+    ///   - release: takes it back.
+    ///   - status: asked for each question.
+    package init(
+        path: String, loop: EventLoop, log: Log,
+        lease: @escaping (String, Int) -> Void = { _, _ in },
+        release: @escaping (String) -> Void = { _ in }, status: @escaping () -> AgentStatus
+    ) {
         self.path = path
+        self.lease = lease
+        self.release = release
         self.loop = loop
         self.log = log.of("control")
         self.status = status
@@ -115,10 +135,13 @@ package final class ControlServer {
         let newline = [UInt8(ascii: "\n")]
         do {
             let question = try JSONDecoder().decode(Question.self, from: Data(line))
-            guard question.ask == "status" else {
-                return Array(try encoder.encode(Refusal(error: "unknown question"))) + newline
+            switch (question.ask, question.port) {
+            case ("status", _): return Array(try encoder.encode(status())) + newline
+            case ("lease", .some(let port)): lease(port, question.seconds ?? 0)
+            case ("release", .some(let port)): release(port)
+            default: return Array(try encoder.encode(Refusal(error: "unknown question"))) + newline
             }
-            return Array(try encoder.encode(status())) + newline
+            return Array(try encoder.encode(Done(done: question.ask))) + newline
         } catch {
             return Array("{\"error\":\"not a question\"}\n".utf8)
         }
@@ -183,6 +206,24 @@ package enum ControlClient {
     }
 
     package static func status(at path: String) throws(Problem) -> AgentStatus {
+        try ask(ControlServer.Question(ask: "status"), at: path)
+    }
+
+    /// Has the agent let go of a port for so many seconds; when it returns, the port is free.
+    package static func lease(_ port: String, seconds: Int, at path: String) throws(Problem) {
+        let _: ControlServer.Done = try ask(
+            ControlServer.Question(ask: "lease", port: port, seconds: seconds), at: path)
+    }
+
+    /// Gives the port back.
+    package static func release(_ port: String, at path: String) throws(Problem) {
+        let _: ControlServer.Done = try ask(
+            ControlServer.Question(ask: "release", port: port), at: path)
+    }
+
+    private static func ask<Answer: Decodable>(
+        _ question: ControlServer.Question, at path: String
+    ) throws(Problem) -> Answer {
         let descriptor: Int32
         do {
             descriptor = try connect(path)
@@ -190,22 +231,23 @@ package enum ControlClient {
             throw error.code == EACCES ? .notPermitted : .notRunning
         }
         defer { close(descriptor) }
-        let question = Array("{\"ask\":\"status\"}\n".utf8)
-        guard
-            send(descriptor, question, question.count, Int32(MSG_NOSIGNAL))
-                == question.count
-        else { throw .notRunning }
-        var answer: [UInt8] = []
-        var bytes = [UInt8](repeating: 0, count: 16 * 1024)
-        while answer.last != UInt8(ascii: "\n"),
-            answer.count <= ControlServer.Limits.answerMaxBytes
-        {
-            let count = read(descriptor, &bytes, bytes.count)
-            guard count > 0 else { throw .unreadable }
-            answer += bytes.prefix(count)
-        }
         do {
-            return try JSONDecoder().decode(AgentStatus.self, from: Data(answer))
+            let line = Array(try JSONEncoder().encode(question)) + [UInt8(ascii: "\n")]
+            guard send(descriptor, line, line.count, Int32(MSG_NOSIGNAL)) == line.count else {
+                throw Problem.notRunning
+            }
+            var answer: [UInt8] = []
+            var bytes = [UInt8](repeating: 0, count: 16 * 1024)
+            while answer.last != UInt8(ascii: "\n"),
+                answer.count <= ControlServer.Limits.answerMaxBytes
+            {
+                let count = read(descriptor, &bytes, bytes.count)
+                guard count > 0 else { throw Problem.unreadable }
+                answer += bytes.prefix(count)
+            }
+            return try JSONDecoder().decode(Answer.self, from: Data(answer))
+        } catch let problem as Problem {
+            throw problem
         } catch {
             throw .unreadable
         }

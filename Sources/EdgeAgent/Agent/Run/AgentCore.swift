@@ -67,6 +67,8 @@ package final class AgentCore: @unchecked Sendable {
     var drivers: [String: PortDriver] = [:]
     var driverOfBoard: [BoardUID: PortDriver] = [:]
     var alarms: [BoardUID: Alarm] = [:]
+    /// Ports given away, without symbolic links, until when (monotonic nanoseconds).
+    var leases: [String: Int64] = [:]
     var knownManifests: [UInt32: [UInt8]] = [:]
     var stop = StopState()
     var isConnected = false
@@ -232,7 +234,7 @@ package final class AgentCore: @unchecked Sendable {
     func scan() {
         guard !isEnded else { return }
         let present = setup.ports.scan()
-        for path in present where drivers[path] == nil {
+        for path in present where drivers[path] == nil && !isLeased(path) {
             guard drivers.count < PortScanner.portsMax else { break }
             let driver = PortDriver(
                 path: path, baud: setup.baud, loop: loop, owner: self, log: log)

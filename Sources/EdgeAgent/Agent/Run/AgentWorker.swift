@@ -94,6 +94,9 @@ package final class AgentWorker: Worker {
         coreHandle.core = core
     }
 
+    /// Has ports of this agent for a while.
+    package var leases: PortLeases { PortLeases.of(core) }
+
     package func run() async throws {
         // Before the broker may deliver: what waits there is meant for boards that the journal
         // knows, and must not come before what a dead process left is taken up.
@@ -174,9 +177,11 @@ package final class AgentWorker: Worker {
     private func start() async throws -> ControlBox {
         try await withCheckedThrowingContinuation { done in
             loop.submit { [self] in
-                let control = ControlServer(path: folder.controlPath, loop: loop, log: log) {
-                    [core] in core.status
-                }
+                let control = ControlServer(
+                    path: folder.controlPath, loop: loop, log: log,
+                    lease: { [core] in core.lease($0, seconds: $1) },
+                    release: { [core] in core.release($0) }
+                ) { [core] in core.status }
                 let report = settings.notifier.map { notifier in
                     ServiceReport(notifier, loop: loop, log: log) { [core] in core.statusLine }
                 }

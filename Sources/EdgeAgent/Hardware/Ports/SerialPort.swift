@@ -105,6 +105,17 @@ package final class SerialPort {
         watch?.change(to: [.readable, .writable])
     }
 
+    /// Sets the modem lines DTR and RTS, by which many boards are restarted; true means low on the
+    /// line. Pseudo terminals have none, and nothing happens.
+    package func setLines(dataTerminalReady: Bool, requestToSend: Bool) {
+        guard watch != nil else { return }
+        var lines: Int32 = 0
+        guard ioctl(descriptor, UInt(TIOCMGET), &lines) == 0 else { return }
+        lines = dataTerminalReady ? lines | TIOCM_DTR : lines & ~TIOCM_DTR
+        lines = requestToSend ? lines | TIOCM_RTS : lines & ~TIOCM_RTS
+        _ = ioctl(descriptor, UInt(TIOCMSET), &lines)
+    }
+
     /// Closes the port; nobody is told.
     package func close() {
         guard let watch else { return }
