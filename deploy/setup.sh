@@ -3,8 +3,8 @@
 set -euo pipefail
 
 packages=(
-    # Libraries: MQTT, PostgreSQL, TLS, passwords, the agent's journal, HTTP, gzip.
-    libmosquitto-dev libpq-dev libssl-dev libsodium-dev libsqlite3-dev
+    # Libraries: MQTT, PostgreSQL, TLS, passwords, the agent's journal and ports, HTTP, gzip.
+    libmosquitto-dev libpq-dev libssl-dev libsodium-dev libsqlite3-dev libudev-dev
     libboost1.81-dev libwslay-dev zlib1g-dev libdeflate-dev
     # Services.
     postgresql-15 mosquitto mosquitto-dev
@@ -12,7 +12,7 @@ packages=(
     gcc g++ make pkg-config gcc-avr avr-libc binutils-avr arduino-core-avr avrdude
     libsimavr-dev libelf-dev
     # Tests.
-    python3 python3-venv curl chromium chromium-driver
+    python3 python3-venv curl chromium chromium-driver umockdev libumockdev-dev
 )
 
 missing=()

@@ -38,6 +38,7 @@ struct CuelightAgent {
         case "pair": return try await PairCommand(flags).run()
         case "run": return try await RunCommand(flags).run(signals)
         case "status": return try status(flags)
+        case "release": return try ReleaseCommand(flags).run()
         default: return try await DoctorCommand(flags).run()
         }
     }

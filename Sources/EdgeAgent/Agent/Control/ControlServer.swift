@@ -2,6 +2,7 @@ internal import CLinux
 internal import FoundationEssentials
 internal import Glibc
 package import Platform
+package import SharedModels
 
 /// Answers `status` and `doctor` through a unix socket in the state folder: one JSON object a
 /// line, one answer for each question. On the loop.
@@ -15,9 +16,17 @@ package final class ControlServer {
         static let idle: Duration = .seconds(30)
     }
 
-    /// A question, such as `{"ask":"status"}`.
+    /// A question, such as `{"ask":"status"}` or `{"ask":"release","board":"00000000000000ab"}`.
     struct Question: Codable {
         let ask: String
+        var board: BoardUID?
+    }
+
+    struct Release: Codable {
+        /// Whether the board was in quarantine.
+        let isReleased: Bool
+
+        private enum CodingKeys: String, CodingKey { case isReleased = "released" }
     }
 
     struct Refusal: Codable {
@@ -37,16 +46,23 @@ package final class ControlServer {
     private let loop: EventLoop
     private let path: String
     private let log: Log
+    private let release: (BoardUID) -> Bool
     private let status: () -> AgentStatus
     private var listener: Int32 = -1
     private var watch: Watch?
     private var connections: [Int32: Connection] = [:]
 
-    /// - Parameter status: asked for each question, on the loop.
-    package init(path: String, loop: EventLoop, log: Log, status: @escaping () -> AgentStatus) {
+    /// Both are called on the loop.
+    /// - Parameters:
+    ///   - release: lets a board out of quarantine; false if it is not in it.
+    package init(
+        path: String, loop: EventLoop, log: Log, release: @escaping (BoardUID) -> Bool,
+        status: @escaping () -> AgentStatus
+    ) {
         self.path = path
         self.loop = loop
         self.log = log.of("control")
+        self.release = release
         self.status = status
     }
 
@@ -115,10 +131,13 @@ package final class ControlServer {
         let newline = [UInt8(ascii: "\n")]
         do {
             let question = try JSONDecoder().decode(Question.self, from: Data(line))
-            guard question.ask == "status" else {
-                return Array(try encoder.encode(Refusal(error: "unknown question"))) + newline
-            }
-            return Array(try encoder.encode(status())) + newline
+            let answer: any Encodable =
+                switch (question.ask, question.board) {
+                case ("status", _): status()
+                case ("release", let board?): Release(isReleased: release(board))
+                default: Refusal(error: "unknown question")
+                }
+            return Array(try encoder.encode(answer)) + newline
         } catch {
             return Array("{\"error\":\"not a question\"}\n".utf8)
         }
@@ -183,6 +202,19 @@ package enum ControlClient {
     }
 
     package static func status(at path: String) throws(Problem) -> AgentStatus {
+        try ask(ControlServer.Question(ask: "status"), at: path)
+    }
+
+    /// Lets a board out of quarantine; false if it is not in it.
+    package static func release(_ board: BoardUID, at path: String) throws(Problem) -> Bool {
+        let question = ControlServer.Question(ask: "release", board: board)
+        let answer: ControlServer.Release = try ask(question, at: path)
+        return answer.isReleased
+    }
+
+    private static func ask<Answer: Decodable>(
+        _ question: ControlServer.Question, at path: String
+    ) throws(Problem) -> Answer {
         let descriptor: Int32
         do {
             descriptor = try connect(path)
@@ -190,7 +222,9 @@ package enum ControlClient {
             throw error.code == EACCES ? .notPermitted : .notRunning
         }
         defer { close(descriptor) }
-        let question = Array("{\"ask\":\"status\"}\n".utf8)
+        // A word and an identity; this cannot fail.
+        guard let text = try? JSONEncoder().encode(question) else { throw .unreadable }
+        let question = Array(text) + [UInt8(ascii: "\n")]
         guard
             send(descriptor, question, question.count, Int32(MSG_NOSIGNAL))
                 == question.count
@@ -205,7 +239,7 @@ package enum ControlClient {
             answer += bytes.prefix(count)
         }
         do {
-            return try JSONDecoder().decode(AgentStatus.self, from: Data(answer))
+            return try JSONDecoder().decode(Answer.self, from: Data(answer))
         } catch {
             throw .unreadable
         }

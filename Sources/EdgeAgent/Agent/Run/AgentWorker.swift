@@ -1,6 +1,6 @@
 internal import Crypto
 internal import FoundationEssentials
-internal import Hardware
+package import Hardware
 package import MQTT
 package import Platform
 internal import SharedModels
@@ -14,17 +14,23 @@ package final class AgentWorker: Worker {
         /// Ports by name; USB ports are found besides.
         package var ports: [String]
         package var findsUSB: Bool
+        /// Which USB ports may be opened.
+        package var filter: PortFilter
+        package var portWatch: PortWatcher.Choice
         package var baud: Int
         /// PEM file of the broker's authority; nil for the system's.
         package var brokerAuthorityFile: String?
 
         package init(
-            version: String, ports: [String], findsUSB: Bool, baud: Int = 115_200,
+            version: String, ports: [String], findsUSB: Bool, filter: PortFilter = PortFilter(),
+            portWatch: PortWatcher.Choice = .auto, baud: Int = 115_200,
             brokerAuthorityFile: String? = nil
         ) {
             self.version = version
             self.ports = ports
             self.findsUSB = findsUSB
+            self.filter = filter
+            self.portWatch = portWatch
             self.baud = baud
             self.brokerAuthorityFile = brokerAuthorityFile
         }
@@ -83,8 +89,11 @@ package final class AgentWorker: Worker {
             AgentCore.Setup(
                 version: settings.version, clock: MachineClock.bootID,
                 startedAtMilliseconds: started,
-                ports: PortScanner(configured: settings.ports, findsUSB: settings.findsUSB),
-                baud: settings.baud, clockDoubted: { [clockWatch] in clockWatch.doubt() }),
+                ports: PortScanner(
+                    configured: settings.ports, findsUSB: settings.findsUSB,
+                    filter: settings.filter),
+                portWatch: settings.portWatch, baud: settings.baud,
+                clockDoubted: { [clockWatch] in clockWatch.doubt() }),
             journal: journal,
             uplink: Self.uplink(client, workspace: identity.workspace, agent: identity.agent),
             loop: loop, log: log)
@@ -171,9 +180,9 @@ package final class AgentWorker: Worker {
     private func start() async throws -> ControlBox {
         try await withCheckedThrowingContinuation { done in
             loop.submit { [self] in
-                let control = ControlServer(path: folder.controlPath, loop: loop, log: log) {
-                    [core] in core.status
-                }
+                let control = ControlServer(
+                    path: folder.controlPath, loop: loop, log: log,
+                    release: { [core] in core.release($0) }, status: { [core] in core.status })
                 do {
                     try core.start()
                     try control.start()
