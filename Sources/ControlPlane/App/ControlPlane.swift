@@ -94,6 +94,7 @@ struct ControlPlane: Sendable {
             "cuelight_commands_total", "Commands that have ended.", labels: ["status"])
         let times = ground.metrics.histogram(
             "cuelight_cue_seconds", "From an event's bytes to the board's acknowledgement.")
+        let links = LinkMetrics(ground.metrics)
         return Devices(
             pool: ground.pool, client: ground.client, signer: ground.keys.broker,
             broker: ground.broker, clock: MachineID.bootID, log: ground.log,
@@ -111,7 +112,8 @@ struct ControlPlane: Sendable {
                             fromNanoseconds: trace.arrivedNanoseconds,
                             to: trace.acknowledgedNanoseconds)
                     }
-                }, changed: { console.show("changed", ["what": "devices"], in: $0) }))
+                }, changed: { console.show("changed", ["what": "devices"], in: $0) },
+                measured: { links.take($0) }))
     }
 
     private static func stage(

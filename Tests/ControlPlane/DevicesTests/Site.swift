@@ -101,7 +101,7 @@ final class Site: Sendable {
                 changed: { _ in
                     reports.withLock { $0.changed }?()
                     tell.yield()
-                }))
+                }, measured: { _ in tell.yield() }))
         let workers: [any Worker] = [client] + devices.workers
         devices.service.subscribe()
         try await devices.service.load()

@@ -140,10 +140,13 @@ struct DeviceJSON: Encodable {
     let condition: BoardState.Condition
     let fault: String
     let isStopped: Bool
+    let link: AgentTelemetry.Link?
     let manifest: BoardManifest
     let createdAtMilliseconds: Int64
 
-    init(_ device: Device, state: BoardState, isStopped: Bool) {
+    init(
+        _ device: Device, state: BoardState, link: AgentTelemetry.Link?, isStopped: Bool
+    ) {
         id = device.id
         agentID = device.agent
         boardUID = device.board
@@ -151,13 +154,14 @@ struct DeviceJSON: Encodable {
         condition = state.condition
         fault = state.fault
         self.isStopped = isStopped
+        self.link = link
         manifest = device.manifest
         createdAtMilliseconds = device.createdAtMilliseconds
     }
 
     private enum CodingKeys: String, CodingKey {
         case id, agentID = "agent_id", boardUID = "board_uid", name, condition, fault
-        case isStopped = "stopped", manifest, createdAtMilliseconds = "created_at_ms"
+        case isStopped = "stopped", link, manifest, createdAtMilliseconds = "created_at_ms"
     }
 
     static let schema = Schema.named(
@@ -167,8 +171,27 @@ struct DeviceJSON: Encodable {
             .required("name", .text),
             .required("condition", .choice(BoardState.Condition.allCases.map(\.rawValue))),
             .required("fault", .text), .required("stopped", .boolean, "by an E-stop at any level"),
+            .optional("link", linkSchema, "absent until its agent has told it"),
             .required("manifest", .freeObject(maxValues: 1000), "docs/link.md"),
             .required("created_at_ms", .unixMilliseconds),
+        ]))
+}
+
+extension DeviceJSON {
+    /// As `AgentTelemetry.Link` is written.
+    private static let linkSchema = Schema.named(
+        "Link",
+        .object([
+            .required("uid", .text), .required("sent", .integer(0...Int64.max), "frames"),
+            .required("retries", .integer(0...Int64.max), "frames sent again"),
+            .required("crc_errors", .integer(0...Int64.max), "on both ends"),
+            .required("framing_errors", .integer(0...Int64.max), "on both ends"),
+            .required("overruns", .integer(0...Int64.max), "bytes the board had no room for"),
+            .required("duplicates", .integer(0...Int64.max), "frames not carried out again"),
+            .required("losses", .integer(0...Int64.max), "unplugged, or no answer"),
+            .required("resets", .integer(0...Int64.max), "restarts nobody asked for"),
+            .required("round_trip_p50_us", .integer(0...Int64.max)),
+            .required("round_trip_p99_us", .integer(0...Int64.max)),
         ]))
 }
 

@@ -149,7 +149,9 @@ struct DevicesRoutes {
                 answer: .page(of: DeviceJSON.schema)
             ) { [service] call in
                 let (_, devices) = await service.overview(of: try call.id("workspace_id"))
-                let items = devices.map { DeviceJSON($0.0, state: $0.1, isStopped: $0.isStopped) }
+                let items = devices.map {
+                    DeviceJSON($0.0, state: $0.1, link: $0.link, isStopped: $0.isStopped)
+                }
                 return try .page(items, nextCursor: nil)
             },
             Endpoint(

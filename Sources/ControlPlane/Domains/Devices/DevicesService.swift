@@ -45,7 +45,8 @@ package final class DevicesService: Sendable {
     package init(
         pool: PostgresPool, signer: BrokerCredentialSigner, client: MQTTClient,
         dispatcher: CommandDispatcher, log: Log, unixMilliseconds: @escaping @Sendable () -> Int64,
-        changed: @escaping @Sendable (WorkspaceID) -> Void
+        changed: @escaping @Sendable (WorkspaceID) -> Void,
+        measured: @escaping @Sendable (LinkReport) -> Void
     ) {
         store = DevicesStore(pool: pool)
         commands = CommandStore(pool: pool)
@@ -82,7 +83,7 @@ package final class DevicesService: Sendable {
             changed: { workspace in
                 stopWaits.tell()
                 changed(workspace)
-            }, appeared: { notices.publishStops(of: [$0]) })
+            }, appeared: { notices.publishStops(of: [$0]) }, measured: measured)
     }
 
     /// A stopped device that came to another agent: both must know.
@@ -246,11 +247,17 @@ package final class DevicesService: Sendable {
     /// The agents and devices of a workspace, with how they are.
     package func overview(
         of workspace: WorkspaceID
-    ) async -> (agents: [Agent], devices: [(Device, BoardState, isStopped: Bool)]) {
+    ) async -> (
+        agents: [Agent],
+        devices: [(Device, BoardState, link: AgentTelemetry.Link?, isStopped: Bool)]
+    ) {
         await dispatcher.run { dispatcher in
             let directory = dispatcher.directory
             let devices = directory.devices(of: workspace).map { device in
-                (device, directory.condition(of: device), isStopped: directory.isStopped(device))
+                (
+                    device, directory.condition(of: device), link: directory.link(of: device),
+                    isStopped: directory.isStopped(device)
+                )
             }
             return (directory.agents(of: workspace), devices)
         }

@@ -2,9 +2,11 @@
 
 import { patch } from "./api.js";
 import { fill, h, setText, strange } from "./dom.js";
-import { milliseconds, plural } from "./format.js";
+import { milliseconds } from "./format.js";
 import { describe, limitsOf, operationFields, operationsOf } from "./operations.js";
-import { actionButton, clearProblems, field, makeForm, markWrong, openDialog } from "./parts.js";
+import {
+    actionButton, clearProblems, drawFigures, field, makeForm, markWrong, openDialog,
+} from "./parts.js";
 import { stopSwitch } from "./stop.js";
 import { hopsOf } from "./trace.js";
 
@@ -13,7 +15,7 @@ const CONDITIONS = {
     safe: ["Safe", "Answers; outputs are at their safe values; not armed"],
     armed: ["Armed", "Ready for commands"],
     estopped: ["E-stopped", "Its E-stop is latched; outputs are at their safe values"],
-    faulted: ["Faulted", "It reported a fault"],
+    quarantined: ["Put out of use", "It kept restarting; cuelight-agent release, or ten minutes"],
 };
 
 /// One board of an agent.
@@ -25,6 +27,7 @@ export class BoardCard {
     #condition = h("span", { class: "condition" });
     #fault = h("p", { class: "fault", role: "status" });
     #about = h("p", { class: "quiet about" });
+    #link = h("dl", { class: "figures link" });
     #channels = h("ul", { class: "channels" });
     #stop;
     #shownName = null;
@@ -40,10 +43,10 @@ export class BoardCard {
                     workspace.may("operate") && h("button", {
                         type: "button", class: "small", onclick: () => this.#rename(),
                     }, "Rename …"))),
-            this.#fault, this.#about, this.#channels);
+            this.#fault, this.#about, this.#link, this.#channels);
     }
 
-    update(device, link) {
+    update(device) {
         this.#device = device;
         const { manifest } = device;
         if (this.#shownName !== device.name) {
@@ -59,10 +62,8 @@ export class BoardCard {
         setText(this.#about, [
             manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
             `board ${device.board_uid}`,
-            link && link.sent > 0 && `link ${milliseconds(link.round_trip_p50_us / 1000)} median, ${
-                milliseconds(link.round_trip_p99_us / 1000)} p99, ${
-                plural(link.crc_errors, "CRC error")}`,
-        ].filter(Boolean).join(" · "));
+        ].join(" · "));
+        drawFigures(this.#link, linkFigures(device.link));
         this.#stop.update();
         // What somebody is typing into survives, because channels change with the manifest only.
         const manifestText = JSON.stringify(manifest.channels);
@@ -88,6 +89,22 @@ export class BoardCard {
                 }, h("button", { type: "button", onclick: close }, "Cancel"));
         });
     }
+}
+
+/// What the board's link has counted; what never happened takes no room.
+function linkFigures(link) {
+    if (!link || link.sent === 0) return [];
+    const counts = [
+        ["sent again", link.retries], ["CRC errors", link.crc_errors],
+        ["framing errors", link.framing_errors], ["overruns", link.overruns],
+        ["duplicates", link.duplicates], ["link losses", link.losses], ["restarts", link.resets],
+    ];
+    return [
+        ["round trip", `${milliseconds(link.round_trip_p50_us / 1000)} median, ${
+            milliseconds(link.round_trip_p99_us / 1000)} p99`],
+        ["frames", String(link.sent)],
+        ...counts.filter(([, count]) => count > 0).map(([name, count]) => [name, String(count)]),
+    ];
 }
 
 function channelRow(workspace, device, channel) {
