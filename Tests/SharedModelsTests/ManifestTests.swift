@@ -140,8 +140,8 @@ struct AgentMessagesTests {
 
     @Test("figures that cannot be true have a problem, and so have too many of them")
     func telemetry() {
-        func link(_ uid: UInt64, sent: Int = 1, losses: Int = 0, p99: Int = 0) -> AgentTelemetry.Link
-        {
+        typealias Link = AgentTelemetry.Link
+        func link(_ uid: UInt64, sent: Int = 1, losses: Int = 0, p99: Int = 0) -> Link {
             AgentTelemetry.Link(
                 uid: BoardUID(value: uid), sent: sent, retries: 0, crcErrors: 0, framingErrors: 0,
                 overruns: 0, duplicates: 0, losses: losses, resets: 0,
