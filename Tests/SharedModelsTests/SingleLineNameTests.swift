@@ -19,7 +19,8 @@ struct SingleLineNameTests {
         arguments: [
             "Bühne 1", "舞台", "المسرح", "מסך", "हिन्दी मंच", "ก็ตาม", "Nguyễn", "e\u{301}", "a-b_c (2)",
             "👩‍🚒 Ada", "🏳️‍🌈", "👍🏽", "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}", "1️⃣",
-            "❤️‍🔥", "辻\u{E0100}", "7", "🇩🇪", "می\u{200C}خواهم", "خانه\u{200C}ها", "क्\u{200D}ष", "क्\u{200C}ष",
+            "❤️‍🔥", "辻\u{E0100}", "7", "🇩🇪", "می\u{200C}خواهم", "خانه\u{200C}ها", "क्\u{200D}ष",
+            "क्\u{200C}ष",
             "ශ්\u{200D}රී",
         ])
     func kept(name: String) throws {
@@ -87,7 +88,9 @@ struct SingleLineNameTests {
 
     @Test("a joiner or selector stands only where it joins or selects")
     func joiners() {
-        for text in ["علی\u{200C}", "علی\u{200C} x", "می\u{200C}\u{200C}خ", "می\u{200C}x", "x\u{200C}می"] {
+        for text in [
+            "علی\u{200C}", "علی\u{200C} x", "می\u{200C}\u{200C}خ", "می\u{200C}x", "x\u{200C}می",
+        ] {
             #expect(problem(text) == .invisible("\u{200C}"), "\(text.debugDescription)")
         }
         #expect(problem("می\u{200D}خ") == .invisible("\u{200D}"))

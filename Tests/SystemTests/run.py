@@ -187,6 +187,45 @@ class Show(Stage):
         self.device(self.space)
 
 
+def ask(show, *arguments, code=0):
+    """What the agent's program prints, standard error included."""
+    command = [str(part) for part in arguments]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    check(done.returncode == code, f"{command}: {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+class ServiceManager:
+    """What systemd is for a service of Type=notify: it hears how the agent is."""
+
+    def __init__(self, folder, watchdog_ms):
+        self.path = str(folder / "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.environment = {"NOTIFY_SOCKET": self.path, "WATCHDOG_USEC": str(watchdog_ms * 1000)}
+
+    def hear(self, seconds=60):
+        """The assignments of the next datagram."""
+        self.socket.settimeout(seconds)
+        try:
+            text = self.socket.recv(4096).decode()
+        except (TimeoutError, BlockingIOError):
+            return {}
+        return dict(line.split("=", 1) for line in text.split("\n"))
+
+    def hear_until(self, key, value):
+        while True:
+            told = self.hear()
+            check(told, f"{key}={value} was not said")
+            if value in told.get(key, ""):
+                return told
+
+    def forget(self):
+        while self.hear(seconds=0):
+            pass
+
+
 def alive(pid):
     try:
         return (pathlib.Path(f"/proc/{pid}") / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -1201,6 +1240,106 @@ def run(function):
         show.stop()
         shutil.rmtree(folder, ignore_errors=True)
     return problem
+
+
+@case
+def the_service_manager_hears_when_the_agent_is_ready_lives_and_stops(show):
+    show.process("agent").send_signal(signal.SIGTERM)
+    show.process("agent").wait()
+    show.forget("agent")
+    manager = ServiceManager(show.folder, watchdog_ms=400)
+    os.environ.update(manager.environment)
+    try:
+        show.start_agent()
+    finally:
+        for name in manager.environment:
+            del os.environ[name]
+    first = manager.hear()
+    check(first.get("READY") == "1", f"it began with {first}")
+    # Ready: whoever asks it is answered.
+    ask(show, *show.agent_command("status"))
+    manager.hear_until("STATUS", "online; 1 of 1 boards armed")
+    manager.hear_until("WATCHDOG", "1")
+    # What hangs says nothing: then systemd ends it.
+    agent = show.process("agent")
+    agent.send_signal(signal.SIGSTOP)
+    show.wait("the stop", lambda: " (stopped)" in status_of(agent.pid))
+    manager.forget()
+    told = manager.hear(seconds=1)
+    agent.send_signal(signal.SIGCONT)
+    check(not told, f"a stopped agent said {told}")
+    manager.hear_until("WATCHDOG", "1")
+    agent.send_signal(signal.SIGTERM)
+    manager.hear_until("STOPPING", "1")
+    check(agent.wait(timeout=30) == 0, "it did not end cleanly")
+    show.forget("agent")
+
+
+def status_of(pid):
+    return (pathlib.Path(f"/proc/{pid}") / "status").read_text()
+
+
+@case
+def boards_are_listed_simulated_and_the_log_is_read(show):
+    command = show.agent_command
+    told = json.loads(ask(show, *command("boards", "--json")))
+    check([board["name"] for board in told["boards"]] == ["host"], told)
+    check(told["boards"][0]["state"] == "armed" and told["boards"][0]["link"]["sent"] > 0, told)
+
+    check(any("uart_tx" in event for event in board_events(show)), "the simulator tells no frames")
+
+    # A second board, without hardware and without knowing where the simulator is.
+    other = show.folder / "other"
+    simulator = show.start(
+        "board-simulated",
+        command("simulate", "--link", other, "--events", show.folder / "other-events.jsonl",
+                "--uid", "00112233aabbccdd"),
+    )  # fmt: skip
+    show.wait("the simulated board", other.is_symlink)
+    show.process("agent").send_signal(signal.SIGTERM)
+    show.process("agent").wait()
+    show.forget("agent")
+    show.start_agent(boards=("board", "other"))
+
+    def both():
+        told = subprocess.run(
+            [str(part) for part in command("boards", "--json")], capture_output=True, text=True)
+        found = json.loads(told.stdout)["boards"] if told.returncode == 0 else []
+        return found if [board["state"] for board in found] == ["armed"] * 2 else None
+
+    boards = show.wait("both boards", both)
+    check("00112233aabbccdd" in [board["uid"] for board in boards], boards)
+    events = [json.loads(line) for line in (show.folder / "other-events.jsonl").read_text().splitlines()]
+    check(events and not any("uart_tx" in event for event in events), "frames that nobody asked for")
+    lines = ask(show, *command("boards")).splitlines()
+    check(len(lines) == 3 and lines[0].split()[:5] == ["UID", "NAME", "PORT", "FIRMWARE", "STATE"], lines)
+    check([line.split()[4] for line in lines[1:]] == ["armed"] * 2, lines)
+    check(ask(show, *command("simulate", "--uid", "12", "--link", other), code=1).count("\n") == 1, "uid")
+
+    agent, log = command()[0], show.folder / "agent.log"
+    shown = ask(show, agent, "logs", log, "--lines", "1000")
+    written = log.read_text().splitlines()
+    check(len(shown.splitlines()) >= len(written) - 5 and '{"time_ms"' not in shown, shown)
+    check(" info    agent.agent  port found  port=" in shown, shown)
+    text = written[0] + "\nno line of a log \x1b[31m\n"
+    told = subprocess.run(
+        [str(agent), "logs", "-", "--level", "error"], input=text, capture_output=True, text=True)
+    check(told.stdout == "no line of a log \\u{1b}[31m\n", told.stdout + told.stderr)
+    check(ask(show, agent, "logs", show.folder / "nothing", code=1).count("\n") == 1, "a missing file")
+
+    # It goes on with what comes, and ends when it is asked to.
+    follower = show.start("follower", [agent, "logs", "--follow", log, "--lines", "1"])
+    show.wait("the first line", lambda: (show.folder / "follower.log").read_text())
+    show.process("agent").send_signal(signal.SIGTERM)
+    show.process("agent").wait()
+    show.forget("agent")
+    show.wait("the last line", lambda: " stopped" in (show.folder / "follower.log").read_text())
+    follower.send_signal(signal.SIGTERM)
+    check(follower.wait(timeout=30) == 0, f"logs ended with {follower.returncode}")
+    show.forget("follower")
+    simulator.send_signal(signal.SIGTERM)
+    check(simulator.wait(timeout=30) == 0, f"the simulator ended with {simulator.returncode}")
+    show.forget("board-simulated")
 
 
 def main():

@@ -24,6 +24,7 @@ struct RunCommand {
     func run(_ signals: Signals) async throws -> Int32 {
         let log = Log(component: "agent", minimum: level)
         let folder = CuelightAgent.folder(flags)
+        try folder.becomeOwner()
         let identity = try folder.identity()
         let loop = try EventLoop.start(name: "agent")
         let worker = try AgentWorker(
@@ -34,7 +35,8 @@ struct RunCommand {
                 filter: PortFilter(
                     allowed: flags.all("allow-port"), denied: flags.all("deny-port")),
                 portWatch: portWatch, baud: baud,
-                brokerAuthorityFile: flags["broker-ca"]),
+                brokerAuthorityFile: flags["broker-ca"],
+                notifier: ServiceNotifier(environment: Environment.variables)),
             loop: loop, log: log,
             transport: ServerTransport.make(server: identity.server, loop: loop))
         do {

@@ -550,7 +550,7 @@ int main(int count, char **arguments) {
         &chip.sim, count, arguments,
         "usage: cuelight-board-avr --firmware HEX [--bootloader HEX] [--flash FILE]\n"
         "       [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--uid 16 HEX DIGITS]\n"
-        "       [--control FIFO] [--raw]\n"
+        "       [--control FIFO] [--raw] [--no-frames]\n"
         "Control lines on stdin: button 0|1, hang, hang-cli, reset, memory, run MS. Ends when "
         "stdin closes.\n");
     build_chip();

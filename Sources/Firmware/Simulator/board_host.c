@@ -237,7 +237,7 @@ static void prepare_board(simulator_t *board) {
 int main(int count, char **arguments) {
     static simulator_t board;
     cue_sim_start(&board.sim, count, arguments,
-                  "usage: cuelight-board-host [--pty-link PATH] [--events FILE|-] [--eeprom FILE]\n"
+                  "usage: cuelight-board-host [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--no-frames]\n"
                   "       [--uid 16 HEX DIGITS] [--control FIFO]\n"
                   "Control lines on stdin: button 0|1, hang, reset, run MS. Ends when stdin is closed.\n");
     prepare_board(&board);

@@ -78,6 +78,10 @@ static void parse(cue_sim_options_t *options, int count, char **arguments, const
             options->raw = true;
             continue;
         }
+        if (strcmp(arguments[at], "--no-frames") == 0) {
+            options->no_frames = true;
+            continue;
+        }
         if (strcmp(arguments[at], "--help") == 0) {
             fputs(usage, stdout);
             exit(0);
@@ -204,6 +208,9 @@ void cue_sim_flush_events(cue_sim_t *sim) {
 // Logs a frame when its closing 00 passes.
 static void log_frame(cue_sim_t *sim, uint64_t time_us, cue_sim_frame_t *frame, const char *name,
                       const uint8_t *bytes, size_t size) {
+    if (sim->options.no_frames) {
+        return;
+    }
     for (size_t index = 0; index < size; index++) {
         if (bytes[index] != 0) {
             if (frame->size < CUE_SIM_FRAME_MAX) {

@@ -26,6 +26,7 @@ typedef struct {
     const char *flash;      // AVR: path of the flash image, or NULL: forgotten at exit
     bool has_uid;
     bool raw; // report every edge of strip and buzzer too
+    bool no_frames; // do not report the frames on the line
     uint8_t uid[CUE_SIM_UID_SIZE];
 } cue_sim_options_t;
 

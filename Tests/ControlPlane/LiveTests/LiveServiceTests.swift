@@ -217,7 +217,9 @@ struct LiveServiceTests {
         #expect(all.allSatisfy { last.service.summary(of: $0) != nil })
     }
 
-    @Test("who is alone with its database waits for no lease of a dead process, and for none of its own")
+    @Test(
+        "who is alone with its database waits for no lease of a dead process, and for none of its own"
+    )
     func alone() async throws {
         let database = try await TestDatabase.make()
         let livestream = try await Stage(database.pool).start()

@@ -66,7 +66,7 @@ struct PortScannerTests {
         #expect(scanner.scan() == paths)
         let uno = try #require(scanner.usb(of: paths[0]))
         #expect(uno.numbers == "2341:0043")
-        #expect(!uno.words.unicodeScalars.contains { $0.properties.generalCategory == .control })
+        #expect(uno.words == "2341:0043 Uno[2J")
         #expect(scanner.usb(of: paths[1])?.words == "1A86:7523")
         #expect(scanner.usb(of: "\(terminals.deviceFolder)/ttyS0") == nil)
         #expect(scanner.usb(of: "/nowhere") == nil)

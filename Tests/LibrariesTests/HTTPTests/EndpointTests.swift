@@ -304,7 +304,8 @@ struct EndpointTests {
             #expect(answer.text == #"{"data":{"name":"nobody"},"request_id":"r1"}"#)
         }
         // Its limit goes by the address, however many accounts somebody has.
-        #expect(try await ask(application, .post, "/sign-in", token: "ann", peer: "busy").status == 429)
+        #expect(
+            try await ask(application, .post, "/sign-in", token: "ann", peer: "busy").status == 429)
     }
 
     @Test("pages have their envelope, queries are checked")

@@ -20,11 +20,13 @@ package final class AgentWorker: Worker {
         package var baud: Int
         /// PEM file of the broker's authority; nil for the system's.
         package var brokerAuthorityFile: String?
+        /// The service manager, if there is one.
+        package var notifier: ServiceNotifier?
 
         package init(
             version: String, ports: [String], findsUSB: Bool, filter: PortFilter = PortFilter(),
             portWatch: PortWatcher.Choice = .auto, baud: Int = 115_200,
-            brokerAuthorityFile: String? = nil
+            brokerAuthorityFile: String? = nil, notifier: ServiceNotifier? = nil
         ) {
             self.version = version
             self.ports = ports
@@ -33,6 +35,7 @@ package final class AgentWorker: Worker {
             self.portWatch = portWatch
             self.baud = baud
             self.brokerAuthorityFile = brokerAuthorityFile
+            self.notifier = notifier
         }
     }
 
@@ -183,10 +186,14 @@ package final class AgentWorker: Worker {
                 let control = ControlServer(
                     path: folder.controlPath, loop: loop, log: log,
                     release: { [core] in core.release($0) }, status: { [core] in core.status })
+                let report = settings.notifier.map { notifier in
+                    ServiceReport(notifier, loop: loop, log: log) { [core] in core.statusLine }
+                }
                 do {
                     try core.start()
                     try control.start()
-                    done.resume(returning: ControlBox(control))
+                    report?.start()
+                    done.resume(returning: ControlBox(control, report))
                 } catch {
                     done.resume(throwing: error)
                 }
@@ -220,6 +227,7 @@ package final class AgentWorker: Worker {
             let agent = agent
             await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
                 agent.loop.submit {
+                    control.report?.stop()
                     control.server.end()
                     agent.core.end()
                     // It was encoded once already, for the will.
@@ -240,9 +248,14 @@ package final class AgentWorker: Worker {
     }
 
     private final class ControlBox: @unchecked Sendable {
-        // Safe: only carried; the server is used on the loop alone.
+        // Safe: only carried; server and report are used on the loop alone.
         let server: ControlServer
-        init(_ server: ControlServer) { self.server = server }
+        let report: ServiceReport?
+
+        init(_ server: ControlServer, _ report: ServiceReport?) {
+            self.server = server
+            self.report = report
+        }
     }
 
     /// What is made later than what refers to it; set once, before anything runs.

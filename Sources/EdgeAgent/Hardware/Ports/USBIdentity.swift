@@ -7,7 +7,7 @@ package struct USBIdentity: Hashable, Sendable {
     /// Four hexadecimal digits each.
     package let vendor: String
     package let product: String
-    /// The maker's name of it, without control characters, at most 64 bytes; may be empty.
+    /// The maker's name of it, without what turns or ends a line, at most 64 bytes; may be empty.
     package let name: String
 
     /// Such as `2341:0043`.
@@ -43,7 +43,10 @@ package struct USBIdentity: Hashable, Sendable {
         // Most devices lack some; a port without a USB identity is a port all the same.
         guard let bytes = try? SmallFile.read(path, sizeMax: attributeMaxBytes) else { return nil }
         let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        let plain = text.unicodeScalars.filter { $0.properties.generalCategory != .control }
+        let plain = text.unicodeScalars.filter {
+            ![.control, .format, .lineSeparator, .paragraphSeparator, .privateUse]
+                .contains($0.properties.generalCategory)
+        }
         return String(String(String.UnicodeScalarView(plain)).prefix(64))
     }
 }
