@@ -135,9 +135,11 @@ let edge: [Target] = [
         name: "FirmwareCore", path: "Sources/Firmware/Core", sources: ["src"],
         publicHeadersPath: "src"),
     system("CSQLite", at: "EdgeAgent/CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+    system("CUdev", at: "EdgeAgent/CUdev", pkgConfig: "libudev", apt: "libudev-dev"),
+    module("Udev", at: "EdgeAgent/Udev", uses: ["CUdev"]),
     module(
         "Hardware", at: "EdgeAgent/Hardware",
-        uses: ["FirmwareCore", "CLinux", "Platform", "SharedModels"]),
+        uses: ["FirmwareCore", "Udev", "CLinux", "Platform", "SharedModels"]),
     module(
         "Agent", at: "EdgeAgent/Agent",
         uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),

@@ -4,8 +4,8 @@
 set -euo pipefail
 
 packages=(
-    # Libraries: MQTT, PostgreSQL, TLS, passwords, the agent's journal, HTTP, gzip.
-    libmosquitto-dev libpq-dev libssl-dev libsodium-dev libsqlite3-dev
+    # Libraries: MQTT, PostgreSQL, TLS, passwords, the agent's journal and ports, HTTP, gzip.
+    libmosquitto-dev libpq-dev libssl-dev libsodium-dev libsqlite3-dev libudev-dev
     libboost1.81-dev libwslay-dev zlib1g-dev libdeflate-dev
     # Services.
     postgresql-15 mosquitto mosquitto-dev
@@ -15,7 +15,7 @@ packages=(
 )
 if [ "${1:-}" = tests ]; then
     packages+=(
-        python3-venv curl chromium chromium-driver
+        python3-venv curl chromium chromium-driver umockdev libumockdev-dev
         # The agent's package and its checks.
         dpkg-dev lintian systemd man-db mandoc debootstrap zsh fish adduser strace
     )

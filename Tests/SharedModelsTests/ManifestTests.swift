@@ -223,8 +223,31 @@ struct AgentMessagesTests {
         #expect(state(version: String(repeating: "1", count: 65), []).problem != nil)
         #expect(state(version: "1\u{0}", []).problem != nil)
         #expect(state(sequence: -1, []).problem != nil)
-        let faulty = BoardState(uid: .blank, condition: .faulted, fault: "<script>")
+        let faulty = BoardState(uid: .blank, condition: .quarantined, fault: "<script>")
         #expect(state([faulty]).problem != nil)
+    }
+
+    @Test("figures that cannot be true have a problem, and so have too many of them")
+    func telemetry() {
+        typealias Link = AgentTelemetry.Link
+        func link(_ uid: UInt64, sent: Int = 1, losses: Int = 0, p99: Int = 0) -> Link {
+            AgentTelemetry.Link(
+                uid: BoardUID(value: uid), sent: sent, retries: 0, crcErrors: 0, framingErrors: 0,
+                overruns: 0, duplicates: 0, losses: losses, resets: 0,
+                roundTripP50Microseconds: 0, roundTripP99Microseconds: p99)
+        }
+        func problem(_ links: [AgentTelemetry.Link]) -> String? {
+            AgentTelemetry(
+                uptimeSeconds: 1, residentBytes: 1, spooledOutcomes: 0, droppedOutcomes: 0,
+                links: links
+            ).problem
+        }
+        #expect(problem((0..<16).map { link($0) }) == nil)
+        #expect(problem((0..<17).map { link($0) }) != nil)
+        #expect(problem([link(1), link(1)]) != nil)
+        #expect(problem([link(1, sent: -1)]) != nil)
+        #expect(problem([link(1, losses: .min)]) != nil)
+        #expect(problem([link(1, p99: -1)]) != nil)
     }
 
     @Test("a list of boards with one twice, or too many, has a problem")

@@ -121,7 +121,7 @@ enum PayloadSamples {
                 boards: BoardState.Condition.allCases.enumerated().map { index, condition in
                     BoardState(
                         uid: BoardUID(value: UInt64(index)), condition: condition,
-                        fault: condition == .faulted ? "max_on" : "")
+                        fault: condition == .quarantined ? "boot_loop" : "")
                 })),
         Sample(
             "state-will",
@@ -138,9 +138,9 @@ enum PayloadSamples {
                 droppedOutcomes: 0,
                 links: [
                     .init(
-                        uid: board, sent: 100, retries: 2, crcErrors: 1, overruns: 0,
-                        duplicates: 1, roundTripP50Microseconds: 2100,
-                        roundTripP99Microseconds: 4200)
+                        uid: board, sent: 100, retries: 2, crcErrors: 1, framingErrors: 3,
+                        overruns: 0, duplicates: 1, losses: 4, resets: 5,
+                        roundTripP50Microseconds: 2100, roundTripP99Microseconds: 4200)
                 ])),
     ]
 

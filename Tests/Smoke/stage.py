@@ -169,6 +169,7 @@ class Stage:
             stdin=options.get("stdin", subprocess.DEVNULL),
             preexec_fn=die_with_parent,
             start_new_session=True,
+            env={**os.environ, **options.get("environment", {})},
         )
         self.processes.append((name, process))
         return process

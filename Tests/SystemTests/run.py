@@ -2,6 +2,7 @@
 
 Each case gets a stage of its own. Run by `make system-test`; a name as an argument runs one case."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -13,12 +14,14 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
 from smoke import board_events, commands_of, rising_edges, uncobs  # noqa: E402
 from stage import API, BUILD, PROGRAMS, Failure, Stage, WebSocket, free_port  # noqa: E402
+from testbed import Machine  # noqa: E402
 
 CASES = []
 # Types of frames, as docs/link.md numbers them.
@@ -30,16 +33,35 @@ def case(function):
     return function
 
 
+def made_up_machine(way):
+    """A case whose agent runs in a made-up machine and finds its boards there, by that way."""
+
+    def decorate(function):
+        function.way = way
+        return case(function)
+
+    return decorate
+
+
 class Show(Stage):
     """A stage with an agent, a board, one rule (`go` pulses the lamp) and a livestream."""
 
-    def begin(self):
+    machine = None
+
+    def begin(self, way=None):
         self.start_control_plane()
         self.sign_in("sys@example.org", "sys", "a long pass phrase")
         self.space = self.workspace("System")
         self.start_board("host")
         self.pair_agent(self.space, "desk")
-        self.start_agent()
+        if way:
+            self.way = "files" if way == "auto" else way
+            self.machine = Machine()
+            self.start("agent", self.agent_command("run", "--port-watch", way),
+                       environment=self.machine.environment)  # fmt: skip
+            self.plug("ttyACM0")
+        else:
+            self.start_agent()
         self.board = self.device(self.space)
         self.lamp = next(c for c in self.board["manifest"]["channels"] if c["name"] == "lamp")
         self.rule("go", "lamp", {"type": "pulse", "duration_ms": 10})
@@ -77,6 +99,36 @@ class Show(Stage):
 
     def pulses(self):
         return len(rising_edges(board_events(self), f"D{self.lamp['pin']}"))
+
+    def plug(self, name, board="board"):
+        self.machine.tell("plug", name, os.readlink(self.folder / board))
+
+    def status(self):
+        """What `cuelight-agent status` says."""
+        command = [str(part) for part in self.agent_command("status", "--json")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def port(self, name):
+        """How the agent sees a port; None if it does not."""
+        status = self.status()
+        return next((p for p in status["ports"] if p["path"] == f"/dev/{name}"), None)
+
+    def condition(self):
+        """How the first device is."""
+        return self.api.get(f"/api/v1/workspaces/{self.space}/devices")[0]["condition"]
+
+    def tell_board(self, line, board="board"):
+        """A control line of the simulator."""
+        process = self.process(board)
+        process.stdin.write(f"{line}\n".encode())
+        process.stdin.flush()
+
+    def stop(self):
+        complaints = super().stop()
+        if self.machine:
+            self.machine.end()
+        return complaints
 
     def command(self, device, channel, operation):
         path = f"/api/v1/workspaces/{self.space}/devices/{device['id']}/commands"
@@ -1052,6 +1104,168 @@ def a_control_plane_that_is_stopped_while_it_starts_ends_cleanly(show):
         check(not left, f"{line}: still running: {left}")
 
 
+def plugged_and_replugged(show):
+    """A board that is there becomes a device; pulled in the middle of what it does, its commands
+    end as failed, once and for all; in another port it is the same device."""
+    watch = show.status()["port_watch"]["way"]
+    check(watch == show.way, f"ports are watched by {watch}")
+    check(show.port("ttyACM0")["usb"] == "2341:0043 Uno", f"{show.port('ttyACM0')}")
+    before = show.board
+    show.command(before, "relay1", {"type": "pulse", "duration_ms": 3000})
+    show.wait("the relay", lambda: level(show, before, "relay1") == 1)
+    for _ in range(2):
+        show.command(before, "relay1", {"type": "pulse", "duration_ms": 10})
+    show.wait("the pulses to wait", lambda: any(
+        c["waiting"] == 2 for c in show.status()["boards"][0]["channels"]))  # fmt: skip
+    show.machine.tell("unplug", "ttyACM0")
+    show.wait("the board to be offline", lambda: show.condition() == "offline")
+    show.wait_for(2, "failed")
+    reasons = {c["reason"] for c in show.ended() if c["status"] == "failed"}
+    check(reasons == {"unplugged"}, f"{reasons}")
+    show.wait("the relay's release", lambda: level(show, before, "relay1") == 0)
+    check(show.port("ttyACM0") is None, "the port is still known")
+
+    show.plug("ttyUSB3")
+    show.wait("the device", lambda: show.condition() == "armed")
+    devices = show.api.get(f"/api/v1/workspaces/{show.space}/devices")
+    check([d["id"] for d in devices] == [before["id"]], "it became another device")
+    show.command(before, "relay2", {"type": "pulse", "duration_ms": 10})
+    show.wait_for(3)
+    check(len(rising_edges(board_events(show), f"D{pin(before, 'relay1')}")) == 1, "it ran again")
+    link = show.status()["boards"][0]["link"]
+    check(link["losses"] == 1 and link["sent"] > 0, f"{link}")
+
+
+@made_up_machine("udev")
+def a_board_is_found_by_udev_fails_what_it_was_pulled_out_of_and_is_known_in_another_port(show):
+    plugged_and_replugged(show)
+
+
+@made_up_machine("auto")
+def the_same_by_watching_dev_where_no_udev_daemon_runs(show):
+    plugged_and_replugged(show)
+
+
+@made_up_machine("udev")
+def a_board_that_is_plugged_in_is_a_device_within_three_seconds(show):
+    took = []
+    for turn in range(3):
+        show.machine.tell("unplug", "ttyACM0")
+        show.wait("the board to be offline", lambda: show.condition() == "offline")
+        start = time.monotonic()
+        show.plug("ttyACM0")
+        show.wait("the device", lambda: show.condition() == "armed")
+        took.append(time.monotonic() - start)
+    print("  from plug to device:", ", ".join(f"{one * 1000:.0f} ms" for one in took))
+    check(sorted(took)[1] < 3, f"{took}")
+
+
+@made_up_machine("udev")
+def a_hundred_plug_events_at_once_open_the_port_once(show):
+    sent = show.status()["boards"][0]["link"]["sent"]
+    for number in range(100):
+        show.machine.tell("say", ("add", "change")[number % 2], "ttyACM0")
+        if number % 8 == 7:
+            show.status()  # The testbed's socket holds ten messages; the agent reads them first.
+    show.cue()
+    show.wait_for(2)
+    status = show.status()
+    link = status["boards"][0]["link"]
+    check(link["losses"] == 0 and link["sent"] > sent, f"the connection was lost: {link}")
+    check(len(status["ports"]) == 1, f"{status['ports']}")
+    check(show.log("agent", 100_000).count("port found") == 1, "the port was found again")
+
+    # Pulled and plugged faster than it can be looked at; the last word counts.
+    for _ in range(20):
+        show.machine.tell("unplug", "ttyACM0")
+        show.plug("ttyACM0")
+        show.status()
+    show.wait("the device", lambda: show.condition() == "armed")
+    show.cue()
+    show.wait_for(3)
+
+
+@made_up_machine("udev")
+def ports_of_others_are_left_alone_and_named(show):
+    """One that another program holds, and one where nobody answers."""
+    show.start_board("host", "board-2")
+    with open(os.readlink(show.folder / "board-2"), "rb", buffering=0) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        show.plug("ttyUSB0", "board-2")
+        show.wait("the held port", lambda: show.port("ttyUSB0"))
+        port = show.port("ttyUSB0")
+        check(not port["open"] and "another program" in port["trouble"], f"{port}")
+        show.cue()
+        show.wait_for(2)
+    # Let go of, and said so: no waiting for the next try.
+    show.machine.tell("say", "change", "ttyUSB0")
+    show.wait("both boards", lambda: len(show.status()["boards"]) == 2)
+
+    silent, other = os.openpty()
+    try:
+        show.machine.tell("plug", "ttyACM7", os.ttyname(other))
+        show.wait("the silent port", lambda: (show.port("ttyACM7") or {}).get("trouble"))
+        port = show.port("ttyACM7")
+        check("no board answers" in port["trouble"] and port["retry_ms"] > 0, f"{port}")
+        said = subprocess.run(
+            [str(part) for part in show.agent_command("status")], capture_output=True, text=True
+        ).stdout
+        check("/dev/ttyACM7 (2341:0043 Uno): no board answers" in said, said)
+    finally:
+        os.close(other)
+        os.close(silent)
+
+
+@case
+def a_board_that_keeps_restarting_is_put_out_of_use_until_it_is_released(show):
+    for number, fault in enumerate(("reset", "hang", "reset")):
+        show.tell_board(fault)
+        show.wait("the restart", lambda: show.status()["boards"][0]["link"]["resets"] == number + 1)
+    show.wait("the quarantine", lambda: show.condition() == "quarantined")
+    pulses = show.pulses()
+    show.cue()
+    show.wait_for(1, "rejected")
+    refused = next(c for c in show.ended() if c["status"] == "rejected")
+    check(refused["reason"] == "quarantined" and "restarting" in refused["detail"], f"{refused}")
+    said = subprocess.run(
+        [str(part) for part in show.agent_command("status")], capture_output=True, text=True
+    ).stdout
+    check("quarantined" in said and "cuelight-agent release" in said, said)
+    check(show.pulses() == pulses, "it moved in quarantine")
+
+    done = subprocess.run(
+        [PROGRAMS / "cuelight-agent", "release", show.board["board_uid"],
+         "--state-dir", show.agent_folder],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    check(done.returncode == 0 and "may work again" in done.stdout, done.stdout + done.stderr)
+    show.wait("the device", lambda: show.condition() == "armed")
+    show.cue()
+    show.wait_for(2)
+
+
+@case
+def what_a_link_counts_is_told_by_agent_api_and_metrics(show):
+    show.process("board").kill()
+    show.process("board").wait()
+    show.forget("board")
+    show.wait("the board to be offline", lambda: show.condition() == "offline")
+    show.start_board("host")
+    show.wait("the device", lambda: show.condition() == "armed")
+
+    def told():
+        link = show.api.get(f"/api/v1/workspaces/{show.space}/devices")[0].get("link")
+        return link if link and link["losses"] == 1 and link["round_trip_p50_us"] > 0 else None
+
+    link = show.wait("the link's figures", told)
+    check(link["uid"] == show.board["board_uid"] and link["sent"] > 0, f"{link}")
+    with urllib.request.urlopen(show.api.base + "/metrics", timeout=20) as answer:
+        metrics = answer.read().decode()
+    label = f'{{device="{show.board["id"]}"}}'
+    check(f"cuelight_link_losses_total{label} 1\n" in metrics, metrics)
+    check(f"cuelight_link_round_trip_p99_seconds{label} 0." in metrics, metrics)
+
+
 @case
 def a_control_plane_that_is_killed_in_its_first_start_starts_again_at_once(show):
     """What it had started to make the cluster writes there for a moment still."""
@@ -1098,7 +1312,7 @@ def run(function):
     folder.chmod(0o755)
     show = Show(folder)
     try:
-        show.begin()
+        show.begin(getattr(function, "way", None))
         function(show)
         problem = None
     except Exception as error:  # noqa: BLE001  Every failure of a case is told alike.

@@ -105,6 +105,7 @@ struct ControlPlane: Sendable {
             "cuelight_commands_total", "Commands that have ended.", labels: ["status"])
         let times = ground.metrics.histogram(
             "cuelight_cue_seconds", "From an event's bytes to the board's acknowledgement.")
+        let links = LinkMetrics(ground.metrics)
         return Devices(
             pool: ground.pool, client: ground.client, signer: ground.keys.broker,
             broker: ground.broker, clock: MachineID.bootID, log: ground.log,
@@ -127,7 +128,7 @@ struct ControlPlane: Sendable {
                     let staged = StageEvent(report, id: ids.next())
                     play(staged)
                     console.show("event", staged.event, in: staged.workspace)
-                }))
+                }, measured: { links.take($0) }))
     }
 
     private static func stage(

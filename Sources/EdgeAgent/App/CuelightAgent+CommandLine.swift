@@ -25,6 +25,15 @@ extension CuelightAgent {
                 "Asks the agent that runs with the same state folder.",
                 flags: [.init("json", "everything, for programs"), stateFolder]),
             .init(
+                "release", "let a board out of quarantine",
+                """
+                A board that restarted three times within a minute by itself is put out of use:
+                disarmed, its commands refused. This lets it work again, as do ten minutes without
+                a restart. Look at its power supply first.
+                """,
+                words: [.init("BOARD", "its identity, 16 hexadecimal digits as in status")],
+                flags: [stateFolder]),
+            .init(
                 "boards", "the boards of the running agent, and their links",
                 """
                 Lists each board with its port, firmware and state; how many requests its link
@@ -134,6 +143,15 @@ extension CuelightAgent {
     private static let run: [CommandLineProgram.Flag] = [
         .init("port", "PATH", "a serial port besides those found on USB", isRepeated: true),
         .init("no-usb", "use the named ports alone"),
+        .init(
+            "allow-port", "PATTERN",
+            "open only USB ports like this: /dev/ttyACM*, or 2341:* by USB",
+            isRepeated: true),
+        .init("deny-port", "PATTERN", "never open USB ports like this", isRepeated: true),
+        .init(
+            "port-watch", "WAY", "how boards are noticed that come and go",
+            choices: PortWatcher.Choice.allCases.map(\.rawValue),
+            standard: PortWatcher.Choice.auto.rawValue),
         .init(
             "baud", "RATE", "speed", choices: SerialPort.rates.map(String.init),
             standard: "115200"),

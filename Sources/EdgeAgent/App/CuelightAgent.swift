@@ -42,6 +42,7 @@ struct CuelightAgent {
         case "pair": return try await PairCommand(flags).run()
         case "run": return try await RunCommand(flags).run(signals)
         case "status": return try status(flags)
+        case "release": return try ReleaseCommand(flags).run()
         case "boards": return try boards(flags)
         case "simulate": return try SimulateCommand(flags).run()
         case "logs": return try await LogsCommand(flags).run(signals)

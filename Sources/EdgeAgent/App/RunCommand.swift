@@ -1,4 +1,5 @@
 internal import Agent
+internal import Hardware
 internal import Platform
 
 /// `cuelight-agent run`.
@@ -6,12 +7,15 @@ struct RunCommand {
     private let flags: CommandLineFlags
     private let baud: Int
     private let level: Log.Level
+    private let portWatch: PortWatcher.Choice
 
     init(_ flags: CommandLineFlags) throws {
-        // Both are among the choices that the declaration leaves.
+        // All are among the choices that the declaration leaves.
         guard let baud = flags["baud"].flatMap({ Int($0) }),
-            let level = flags["log-level"].flatMap({ Log.Level(name: $0) })
-        else { throw UsageError("--baud or --log-level will not do", of: "run") }
+            let level = flags["log-level"].flatMap({ Log.Level(name: $0) }),
+            let portWatch = flags["port-watch"].flatMap(PortWatcher.Choice.init)
+        else { throw UsageError("--baud, --log-level or --port-watch will not do", of: "run") }
+        self.portWatch = portWatch
         self.flags = flags
         self.baud = baud
         self.level = level
@@ -27,7 +31,10 @@ struct RunCommand {
             folder: folder,
             settings: AgentWorker.Settings(
                 version: Release.version, ports: flags.all("port"),
-                findsUSB: !flags.has("no-usb"), baud: baud,
+                findsUSB: !flags.has("no-usb"),
+                filter: PortFilter(
+                    allowed: flags.all("allow-port"), denied: flags.all("deny-port")),
+                portWatch: portWatch, baud: baud,
                 brokerAuthorityFile: flags["broker-ca"],
                 notifier: ServiceNotifier(environment: Environment.variables)),
             loop: loop, log: log,

@@ -39,7 +39,13 @@ extension AgentTelemetry {
 
     /// What is out of its limits, as a sentence for people; nil if nothing is.
     package var problem: String? {
-        links.count <= Self.linksMax ? nil : "there are too many links"
+        guard links.count <= Self.linksMax else { return "there are too many links" }
+        guard Set(links.map(\.uid)).count == links.count else { return "a link is there twice" }
+        let figures = links.flatMap { link in
+            link.counts.map(\.value)
+                + [link.roundTripP50Microseconds, link.roundTripP99Microseconds]
+        }
+        return figures.allSatisfy { $0 >= 0 } ? nil : "a figure of a link is negative"
     }
 }
 

@@ -76,8 +76,8 @@ package struct BoardState: Hashable, Sendable, Codable {
         case armed
         /// E-stop latched.
         case estopped
-        /// Reported a fault; see `fault`.
-        case faulted
+        /// Kept restarting and was put out of use; answers, disarmed.
+        case quarantined
     }
 
     package let uid: BoardUID
@@ -120,33 +120,77 @@ package struct AgentManifest: Hashable, Sendable, Codable {
 
 /// Figures of an agent, sent every ten seconds; the payload of the `telemetry` topic.
 package struct AgentTelemetry: Hashable, Sendable, Codable {
+    /// What the links with one board have counted since the agent started, over all connections
+    /// and on both ends of the line.
     package struct Link: Hashable, Sendable, Codable {
         package let uid: BoardUID
+        /// Frames sent for the first time, and again.
         package let sent: Int
         package let retries: Int
+        /// Frames that arrived damaged.
         package let crcErrors: Int
+        package let framingErrors: Int
+        /// Bytes that the board had no room for.
         package let overruns: Int
+        /// Frames that came twice and were not carried out again.
         package let duplicates: Int
-        /// Round trip of a command, microseconds.
+        /// Connections that ended by themselves: unplugged, or no answer.
+        package let losses: Int
+        /// Restarts of the board that nobody asked for.
+        package let resets: Int
+        /// Round trip of the latest frames, microseconds; 0 before the first.
         package let roundTripP50Microseconds: Int
         package let roundTripP99Microseconds: Int
 
         package init(
-            uid: BoardUID, sent: Int, retries: Int, crcErrors: Int, overruns: Int,
-            duplicates: Int, roundTripP50Microseconds: Int, roundTripP99Microseconds: Int
+            uid: BoardUID, sent: Int, retries: Int, crcErrors: Int, framingErrors: Int,
+            overruns: Int, duplicates: Int, losses: Int, resets: Int,
+            roundTripP50Microseconds: Int, roundTripP99Microseconds: Int
         ) {
             self.uid = uid
             self.sent = sent
             self.retries = retries
             self.crcErrors = crcErrors
+            self.framingErrors = framingErrors
             self.overruns = overruns
             self.duplicates = duplicates
+            self.losses = losses
+            self.resets = resets
             self.roundTripP50Microseconds = roundTripP50Microseconds
             self.roundTripP99Microseconds = roundTripP99Microseconds
         }
 
+        /// Also reads what an older agent sends, which counts less.
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            func count(_ key: CodingKeys) throws -> Int {
+                try container.decode(Int.self, forKey: key)
+            }
+            func laterCount(_ key: CodingKeys) throws -> Int {
+                try container.decodeIfPresent(Int.self, forKey: key) ?? 0
+            }
+            self.init(
+                uid: try container.decode(BoardUID.self, forKey: .uid), sent: try count(.sent),
+                retries: try count(.retries), crcErrors: try count(.crcErrors),
+                framingErrors: try laterCount(.framingErrors), overruns: try count(.overruns),
+                duplicates: try count(.duplicates), losses: try laterCount(.losses),
+                resets: try laterCount(.resets),
+                roundTripP50Microseconds: try count(.roundTripP50Microseconds),
+                roundTripP99Microseconds: try count(.roundTripP99Microseconds))
+        }
+
+        /// Every figure that only grows while the agent runs, by its name.
+        package var counts: [(name: String, value: Int)] {
+            [
+                ("sent", sent), ("retries", retries), ("crc_errors", crcErrors),
+                ("framing_errors", framingErrors), ("overruns", overruns),
+                ("duplicates", duplicates), ("losses", losses), ("resets", resets),
+            ]
+        }
+
         private enum CodingKeys: String, CodingKey {
-            case uid, sent, retries, crcErrors = "crc_errors", overruns, duplicates
+            case uid, sent, retries, crcErrors = "crc_errors", framingErrors = "framing_errors"
+            case overruns, duplicates, losses, resets
             case roundTripP50Microseconds = "round_trip_p50_us"
             case roundTripP99Microseconds = "round_trip_p99_us"
         }

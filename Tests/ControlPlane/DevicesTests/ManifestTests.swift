@@ -32,6 +32,41 @@ struct ManifestTests {
         await again.stop()
     }
 
+    @Test("a device has what its agent says of its link, while the agent is online")
+    func linkFigures() async throws {
+        let site = try await Site.start()
+        let line = try (try await site.pair()).line()
+        try await line.showUp(with: [board])
+        try await site.until { await site.device(board) != nil }
+        #expect(await site.link == nil)
+        let link = AgentTelemetry.Link(
+            uid: board, sent: 1, retries: 2, crcErrors: 3, framingErrors: 4, overruns: 5,
+            duplicates: 6, losses: 7, resets: 8, roundTripP50Microseconds: 9,
+            roundTripP99Microseconds: 10)
+        try await line.publish(
+            .telemetry,
+            AgentTelemetry(
+                uptimeSeconds: 1, residentBytes: 1, spooledOutcomes: 0, droppedOutcomes: 0,
+                links: [link]))
+        try await site.until { await site.link == link }
+        // An older agent counts less.
+        let older = """
+            {"uptime_s":1,"resident_bytes":1,"spooled_outcomes":0,"dropped_outcomes":0,"links":[
+            {"uid":"\(board)","sent":200,"retries":0,"crc_errors":0,"overruns":0,"duplicates":0,
+            "round_trip_p50_us":1,"round_trip_p99_us":1}]}
+            """
+        try await line.publish(.telemetry, Array(older.utf8), isRetained: false)
+        try await site.until { await site.link?.sent == 200 }
+        #expect(await site.link?.losses == 0)
+        try await line.publish(
+            .state,
+            AgentState(
+                isOnline: false, version: "1", startedAtMilliseconds: 0, stopSequence: 0,
+                isStopped: false, boards: []))
+        try await site.until { await site.link == nil }
+        await site.stop()
+    }
+
     @Test("a hostile board is left out, and does not hurt its neighbour")
     func hostileBoards() async throws {
         let site = try await Site.start()
@@ -221,5 +256,12 @@ struct ManifestTests {
         await line.stop()
         await otherLine.stop()
         await site.stop()
+    }
+}
+
+extension Site {
+    /// What the first device's link has counted, as people are told.
+    fileprivate var link: AgentTelemetry.Link? {
+        get async { await service.overview(of: Site.home).devices.first?.link }
     }
 }

@@ -116,7 +116,7 @@ final class Site: Sendable {
                 input: { report in
                     inputs.add(report)
                     tell.yield()
-                }))
+                }, measured: { _ in tell.yield() }))
         let workers: [any Worker] = [client] + devices.workers
         devices.service.subscribe()
         try await devices.service.load()

@@ -231,7 +231,8 @@ struct FlashServiceTests {
         let server = await agent.onLoop { core in
             let server = ControlServer(
                 path: path, loop: core.loop, log: Log(component: "test", minimum: .error),
-                lease: { core.lease($0, seconds: $1) }, release: { core.release($0) }
+                lease: { core.lease($0, seconds: $1) }, takeBack: { core.takeBack($0) },
+                release: { core.release($0) }
             ) { core.status }
             do { try server.start() } catch { Issue.record(error) }
             return Carried(server)

@@ -205,6 +205,62 @@ struct LinkSessionTests {
         #expect(bench.link.state.mode == .safe)
     }
 
+    @Test("a board whose USB restarts with it is counted by its watchdog, not by its plug")
+    func bootLoopUnplugged() throws {
+        let bench = ready()
+        var session = try #require(bench.session)
+        let known = try #require(bench.identity).hello
+        func hello(_ nonce: UInt8, _ cause: ResetCause) throws -> Hello {
+            let payload: [UInt8] =
+                [1, nonce, 0xAA, 0xBB, 0xCC, 9, 9, 9, 9, 10, 0, 0, 0, 0, 0] + [
+                    0, 0, 0, 0, 0, 0, 0, 7,
+                ]
+                + [cause.rawValue, 0, 0, 1, 0]
+            let message = LinkMessage(Frame(type: 0x81, sequence: 0, payload: payload))
+            guard case .hello(let hello)? = message else { throw CancellationError() }
+            return hello
+        }
+        session.disconnect()
+        let same = session.greeted(known, at: 0)
+        #expect(!same.isUnexpected)
+        for nonce in 1...5 {
+            let plugged = session.greeted(
+                try hello(UInt8(nonce), [.powerOn, .brownOut]), at: 0)
+            #expect(!plugged.isUnexpected)
+        }
+        for nonce in 11...13 {
+            session.disconnect()
+            let restart = session.greeted(try hello(UInt8(nonce), .watchdog), at: 0)
+            #expect(restart.isUnexpected && restart.isQuarantined == (nonce == 13))
+        }
+        #expect(session.isQuarantined && session.wish == .safe)
+        #expect(session.nextDeadlineNanoseconds(at: 0) == ResetWatch.Limits.quietNanoseconds)
+        let isEasedEarly = session.ease(at: ResetWatch.Limits.quietNanoseconds - 1)
+        let isEased = session.ease(at: ResetWatch.Limits.quietNanoseconds)
+        let isReleasedAgain = session.release()
+        #expect(!isEasedEarly && isEased && !isReleasedAgain)
+        #expect(session.fault.isEmpty && session.wish == .armed)
+    }
+
+    @Test("what waits for a board, and what is on the line, fails when it is unplugged")
+    func unplugged() {
+        let bench = ready()
+        bench.submit(.set(on: true, durationMilliseconds: 0), on: "relay2")
+        bench.run(50)
+        bench.isCut = true
+        bench.submit(.set(on: true, durationMilliseconds: 0), on: "relay1")
+        bench.submit(.set(on: true, durationMilliseconds: 0), on: "relay1")
+        bench.unplug()
+        let failed = bench.ended.filter { $0.reason == .unplugged }
+        #expect(failed.count == 2 && failed.allSatisfy { $0.status == .failed })
+        #expect(bench.session?.condition == .offline && bench.session?.pendingCount == 0)
+        bench.isCut = false
+        bench.plug()
+        #expect(bench.run(5000) { bench.link.state.mode == .armed })
+        bench.run(1000)
+        #expect(bench.board.risings(0) == 0)
+    }
+
     @Test("a busy channel is tried again when it says it is free, within the deadline")
     func busy() {
         let bench = ready()

@@ -157,6 +157,7 @@ final class Bench {
                         uid: identity.uid, manifest: identity.manifest, isStopped: false,
                         hold: nil)
                 }
+                ended += session?.greeted(identity.hello, at: now).ended ?? []
                 session?.connect(identity.manifest, link.state)
             case .learned(let crc, let bytes): manifests[crc] = bytes
             case .ended(let id, let result):
@@ -164,14 +165,24 @@ final class Bench {
             case .stateChanged(let state): session?.enter(state)
             case .event(let event):
                 if case .fault(let fault) = event.kind { session?.report(fault) }
+            case .counted: break
             case .rebooted:
-                ended += session?.rebooted(at: now) ?? []
+                ended += session?.rebooted(at: now).ended ?? []
                 if let wish = session?.wish { perform(link.become(wish, at: now)) }
             case .unlocked: break
             case .down: reopen()
             }
         }
     }
+
+    /// The port is gone, with whatever was on its way.
+    func unplug() {
+        perform(link.close(.unplugged))
+        ended += session?.unplug() ?? []
+    }
+
+    /// The port is back.
+    func plug() { reopen() }
 
     /// As a port driver does, at once.
     private func reopen() {

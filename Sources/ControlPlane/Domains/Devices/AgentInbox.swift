@@ -38,6 +38,7 @@ final class AgentInbox: @unchecked Sendable {
     private let log: Log
     private let changed: @Sendable (WorkspaceID) -> Void
     private let appeared: @Sendable (AgentID) -> Void
+    private let measured: @Sendable (LinkReport) -> Void
     /// One for each known agent and leaf that has spoken.
     private var visits: [Slot: Visit] = [:]
     private var outcomes: [AgentID: TokenBucket] = [:]
@@ -47,11 +48,13 @@ final class AgentInbox: @unchecked Sendable {
     /// - Parameters:
     ///   - changed: called on the loop when the state of an agent of the workspace changed.
     ///   - appeared: called on the loop when an agent was away and is there now.
+    ///   - measured: called on the loop for each device whose link an agent tells of.
     init(
         client: MQTTClient, dispatcher: CommandDispatcher, manifests: ManifestKeeper,
         inputs: InputIntake, log: Log,
         changed: @escaping @Sendable (WorkspaceID) -> Void,
-        appeared: @escaping @Sendable (AgentID) -> Void
+        appeared: @escaping @Sendable (AgentID) -> Void,
+        measured: @escaping @Sendable (LinkReport) -> Void
     ) {
         self.client = client
         self.dispatcher = dispatcher
@@ -60,6 +63,7 @@ final class AgentInbox: @unchecked Sendable {
         self.log = log
         self.changed = changed
         self.appeared = appeared
+        self.measured = measured
     }
 
     /// Subscribes to what agents say. Any thread; once.
@@ -153,7 +157,16 @@ final class AgentInbox: @unchecked Sendable {
     private func takeTelemetry(_ payload: [UInt8], _ topic: Topic) {
         guard let telemetry = read(AgentTelemetry.self, payload, topic) else { return }
         if let problem = telemetry.problem { return complain(topic, problem) }
+        let former = dispatcher.directory.agents[topic.agent]?.telemetry
         dispatcher.updateDirectory { $0.update(topic.agent) { $0.telemetry = telemetry } }
+        for link in telemetry.links {
+            let device = dispatcher.directory.device(of: topic.agent, board: link.uid)
+            guard let device else { continue }
+            measured(
+                LinkReport(
+                    device: device.id, link: link,
+                    former: former?.links.first { $0.uid == link.uid }))
+        }
     }
 
     /// Whether the topic is of an agent that is paired and not revoked.

@@ -182,6 +182,13 @@ package struct DeviceDirectory: Sendable {
         return board
     }
 
+    /// What the links with the board of a device have counted, as its agent last said; nil
+    /// while the agent is away.
+    package func link(of device: Device) -> AgentTelemetry.Link? {
+        guard let agent = agents[device.agent], agent.isOnline else { return nil }
+        return agent.telemetry?.links.first { $0.uid == device.board }
+    }
+
     /// Whether an E-stop holds the device, at whatever level.
     package func isStopped(_ device: Device) -> Bool {
         stops.contains(.workspace(device.workspace)) || stops.contains(.agent(device.agent))

@@ -18,6 +18,14 @@ package struct BrokerAddress: Sendable, Hashable {
     }
 }
 
+/// What the link of a device's board has counted, as its agent says.
+package struct LinkReport: Hashable, Sendable {
+    package let device: DeviceID
+    package let link: AgentTelemetry.Link
+    /// What the same agent said before; nil if this is the first time.
+    package let former: AgentTelemetry.Link?
+}
+
 /// The front door of the domain: agents, devices, commands and the E-stop.
 package struct Devices: Sendable {
     package let service: DevicesService
@@ -33,15 +41,19 @@ package struct Devices: Sendable {
         package var changed: @Sendable (WorkspaceID) -> Void
         /// An input of a device changed. On the stage loop.
         package var input: @Sendable (InputReport) -> Void
+        /// An agent told what a device's link has counted. On the stage loop.
+        package var measured: @Sendable (LinkReport) -> Void
 
         package init(
             command: @escaping @Sendable (CommandRecord, Outcome?) -> Void,
             changed: @escaping @Sendable (WorkspaceID) -> Void,
-            input: @escaping @Sendable (InputReport) -> Void
+            input: @escaping @Sendable (InputReport) -> Void,
+            measured: @escaping @Sendable (LinkReport) -> Void = { _ in }
         ) {
             self.command = command
             self.changed = changed
             self.input = input
+            self.measured = measured
         }
     }
 
@@ -74,7 +86,8 @@ package struct Devices: Sendable {
                 unixMilliseconds: unixMilliseconds))
         service = DevicesService(
             pool: pool, signer: signer, client: client, dispatcher: dispatcher, log: log,
-            unixMilliseconds: unixMilliseconds, changed: reports.changed, input: reports.input)
+            unixMilliseconds: unixMilliseconds, changed: reports.changed, input: reports.input,
+            measured: reports.measured)
         endpoints =
             DevicesRoutes(
                 service: service, broker: broker, serverPublicKey: signer.publicKey.description,

@@ -140,6 +140,7 @@ struct DeviceJSON: Encodable {
     let condition: BoardState.Condition
     let fault: String
     let isStopped: Bool
+    let link: AgentTelemetry.Link?
     let manifest: BoardManifest
     let inputs: [Input]
     let unlocked: [String]
@@ -156,7 +157,8 @@ struct DeviceJSON: Encodable {
     }
 
     init(
-        _ device: Device, state: BoardState, isStopped: Bool, inputs: [(String, InputValue)]
+        _ device: Device, state: BoardState, link: AgentTelemetry.Link?, isStopped: Bool,
+        inputs: [(String, InputValue)]
     ) {
         id = device.id
         agentID = device.agent
@@ -165,6 +167,7 @@ struct DeviceJSON: Encodable {
         condition = state.condition
         fault = state.fault
         self.isStopped = isStopped
+        self.link = link
         manifest = device.manifest
         self.inputs = inputs.map { channel, value in
             Input(
@@ -177,7 +180,7 @@ struct DeviceJSON: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case id, agentID = "agent_id", boardUID = "board_uid", name, condition, fault
-        case isStopped = "stopped", manifest, inputs, unlocked
+        case isStopped = "stopped", link, manifest, inputs, unlocked
         case createdAtMilliseconds = "created_at_ms"
     }
 
@@ -188,6 +191,7 @@ struct DeviceJSON: Encodable {
             .required("name", .text),
             .required("condition", .choice(BoardState.Condition.allCases.map(\.rawValue))),
             .required("fault", .text), .required("stopped", .boolean, "by an E-stop at any level"),
+            .optional("link", linkSchema, "absent until its agent has told it"),
             .required("manifest", .freeObject(maxValues: 1000), "docs/link.md"),
             .required(
                 "inputs",
@@ -208,6 +212,24 @@ struct DeviceJSON: Encodable {
                 "unlocked", .array(of: .text, 0...BoardManifest.channelsMax),
                 "its dangerous channels that may be used now"),
             .required("created_at_ms", .unixMilliseconds),
+        ]))
+}
+
+extension DeviceJSON {
+    /// As `AgentTelemetry.Link` is written.
+    private static let linkSchema = Schema.named(
+        "Link",
+        .object([
+            .required("uid", .text), .required("sent", .integer(0...Int64.max), "frames"),
+            .required("retries", .integer(0...Int64.max), "frames sent again"),
+            .required("crc_errors", .integer(0...Int64.max), "on both ends"),
+            .required("framing_errors", .integer(0...Int64.max), "on both ends"),
+            .required("overruns", .integer(0...Int64.max), "bytes the board had no room for"),
+            .required("duplicates", .integer(0...Int64.max), "frames not carried out again"),
+            .required("losses", .integer(0...Int64.max), "unplugged, or no answer"),
+            .required("resets", .integer(0...Int64.max), "restarts nobody asked for"),
+            .required("round_trip_p50_us", .integer(0...Int64.max)),
+            .required("round_trip_p99_us", .integer(0...Int64.max)),
         ]))
 }
 

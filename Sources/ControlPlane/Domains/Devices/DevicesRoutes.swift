@@ -152,7 +152,9 @@ struct DevicesRoutes {
             ) { [service] call in
                 let (_, devices) = await service.overview(of: try call.id("workspace_id"))
                 let items = devices.map {
-                    DeviceJSON($0.0, state: $0.1, isStopped: $0.isStopped, inputs: $0.inputs)
+                    DeviceJSON(
+                        $0.0, state: $0.1, link: $0.link, isStopped: $0.isStopped,
+                        inputs: $0.inputs)
                 }
                 return try .page(items, nextCursor: nil)
             },

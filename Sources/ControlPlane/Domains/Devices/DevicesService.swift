@@ -46,7 +46,8 @@ package final class DevicesService: Sendable {
         pool: PostgresPool, signer: BrokerCredentialSigner, client: MQTTClient,
         dispatcher: CommandDispatcher, log: Log, unixMilliseconds: @escaping @Sendable () -> Int64,
         changed: @escaping @Sendable (WorkspaceID) -> Void,
-        input: @escaping @Sendable (InputReport) -> Void
+        input: @escaping @Sendable (InputReport) -> Void,
+        measured: @escaping @Sendable (LinkReport) -> Void
     ) {
         store = DevicesStore(pool: pool)
         commands = CommandStore(pool: pool)
@@ -86,7 +87,7 @@ package final class DevicesService: Sendable {
             changed: { workspace in
                 stopWaits.tell()
                 changed(workspace)
-            }, appeared: { notices.publishStops(of: [$0]) })
+            }, appeared: { notices.publishStops(of: [$0]) }, measured: measured)
     }
 
     /// A stopped device that came to another agent: both must know.
@@ -252,13 +253,16 @@ package final class DevicesService: Sendable {
         of workspace: WorkspaceID
     ) async -> (
         agents: [Agent],
-        devices: [(Device, BoardState, isStopped: Bool, inputs: [(String, InputValue)])]
+        devices: [(
+            Device, BoardState, link: AgentTelemetry.Link?, isStopped: Bool,
+            inputs: [(String, InputValue)]
+        )]
     ) {
         await dispatcher.run { dispatcher in
             let directory = dispatcher.directory
             let devices = directory.devices(of: workspace).map { device in
                 (
-                    device, directory.condition(of: device),
+                    device, directory.condition(of: device), link: directory.link(of: device),
                     isStopped: directory.isStopped(device),
                     inputs: directory.inputs(of: device).map { ($0.channel, $0.value) }
                 )

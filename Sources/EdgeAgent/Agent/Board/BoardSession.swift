@@ -6,9 +6,6 @@ package import SharedModels
 /// A pure value; times are monotonic nanoseconds.
 package struct BoardSession: Sendable {
     package enum Limits {
-        /// Unexpected restarts within the window that put a board out of use.
-        package static let rebootsMax = 3
-        package static let rebootWindowNanoseconds: Int64 = 60_000_000_000
         /// How often one command is tried again after `not_armed`.
         package static let refusalsMax = 3
         /// Pause before a command that was refused as not armed is tried again.
@@ -35,18 +32,31 @@ package struct BoardSession: Sendable {
         }
     }
 
+    /// What a restart of the board means.
+    package struct Restart: Hashable, Sendable {
+        /// Whether nobody asked for it.
+        package var isUnexpected = false
+        /// Whether it has put the board out of use.
+        package var isQuarantined = false
+        package var ended: [Ended] = []
+    }
+
     package let uid: BoardUID
     package private(set) var manifest: BoardManifest
     package private(set) var isConnected = false
     package private(set) var isStopped: Bool
-    package private(set) var isQuarantined = false
+    package var isQuarantined: Bool { resets.isQuarantined }
     /// The last fault's word; empty for none.
     package private(set) var fault = ""
     package private(set) var mode = LinkState.Mode.safe
     /// The command whose frame is on the line.
     package private(set) var inFlight: PendingCommand?
     private var queues: [UInt8: ChannelQueue] = [:]
-    private var reboots: [Int64] = []
+    private var resets = ResetWatch()
+    /// Of the boot that was heard of last; nil if none was, or its hello has not come yet.
+    private var nonce: UInt32?
+    /// Whether a restart was counted whose hello has not come yet.
+    private var isRestarting = false
     /// A bit for each dangerous channel that may be used, until then.
     private var unlocked: (mask: UInt16, until: Int64) = (0, 0)
     /// Why nothing new may be sent; nil if it may.
@@ -79,7 +89,7 @@ package struct BoardSession: Sendable {
     /// For the state topic.
     package var condition: BoardState.Condition {
         guard isConnected else { return .offline }
-        if isQuarantined { return .faulted }
+        if isQuarantined { return .quarantined }
         return switch mode {
         case .estopped: .estopped
         case .armed: .armed
@@ -174,8 +184,9 @@ package struct BoardSession: Sendable {
             return [Ended(pending, .executed)]
         case .refused(let refusal, let remaining):
             return refused(pending, refusal, remaining, at: now)
-        case .unknown(let isReboot):
-            return unknown(pending, isReboot ? .rebooted : .linkLost)
+        case .unknown(.unplugged): return [Ended(pending, .failed, .unplugged)]
+        case .unknown(.rebooted): return unknown(pending, .rebooted)
+        case .unknown(.silent): return unknown(pending, .linkLost)
         }
     }
 
@@ -241,13 +252,30 @@ package struct BoardSession: Sendable {
         for id in queues.keys { queues[id]?.reset() }
     }
 
-    /// The port closed. A board that was put out of use gets another chance when it returns.
+    /// A board says who it is, on a port that was just opened or after a restart. A restart
+    /// that nobody saw, by its watchdog or for want of power, counts as well; one that the
+    /// opening of its port, a plug or a button explains does not.
+    package mutating func greeted(_ hello: Hello, at now: Int64) -> Restart {
+        let isOther = nonce.map { $0 != hello.nonce } ?? false
+        let isSeen = isRestarting
+        nonce = hello.nonce
+        isRestarting = false
+        guard isOther, !isSeen, hello.resetCause.isFailure else { return Restart() }
+        return unexpectedReset(at: now)
+    }
+
+    /// The port closed.
     package mutating func disconnect() {
         isConnected = false
-        isQuarantined = false
-        reboots = []
         mode = .safe
         lock()
+    }
+
+    /// The board is gone from its port: what waits for it ends, so that nothing old happens
+    /// when it comes back.
+    package mutating func unplug() -> [Ended] {
+        disconnect()
+        return take { $0.takeAll() }.map { Ended($0, .failed, .unplugged, "It was not sent.") }
     }
 
     package mutating func enter(_ state: LinkState) {
@@ -277,25 +305,50 @@ package struct BoardSession: Sendable {
 
     private mutating func lock() { unlocked = (0, 0) }
 
-    /// The board restarted by itself. After too many of them it is put out of use until it is
-    /// plugged in again.
-    package mutating func rebooted(at now: Int64) -> [Ended] {
+    /// The board restarted by itself while its port was open.
+    package mutating func rebooted(at now: Int64) -> Restart {
         isConnected = false
         mode = .safe
         lock()
-        reboots.removeAll { now - $0 >= Limits.rebootWindowNanoseconds }
-        reboots.append(now)
-        guard reboots.count >= Limits.rebootsMax else { return [] }
-        isQuarantined = true
-        fault = "boot_loop"
-        return take { $0.takeAll() }.map { Ended($0, .rejected, .quarantined) }
+        isRestarting = true
+        return unexpectedReset(at: now)
     }
+
+    private mutating func unexpectedReset(at now: Int64) -> Restart {
+        guard resets.reset(at: now) else { return Restart(isUnexpected: true) }
+        fault = Self.bootLoop
+        return Restart(
+            isUnexpected: true, isQuarantined: true,
+            ended: take { $0.takeAll() }.map { Ended($0, .rejected, .quarantined) })
+    }
+
+    /// Lets a board out of quarantine that has been quiet for long enough; true if it just was.
+    package mutating func ease(at now: Int64) -> Bool {
+        guard resets.ease(at: now) else { return false }
+        forgetBootLoop()
+        return true
+    }
+
+    /// Lets a board out of quarantine because a person says so; false if it was not in it.
+    package mutating func release() -> Bool {
+        guard resets.release() else { return false }
+        forgetBootLoop()
+        return true
+    }
+
+    private mutating func forgetBootLoop() {
+        if fault == Self.bootLoop { fault = "" }
+    }
+
+    private static let bootLoop = "boot_loop"
 
     package mutating func report(_ fault: BoardEvent.Fault) { self.fault = fault.word }
 
     /// When something may change by time alone.
     package func nextDeadlineNanoseconds(at now: Int64) -> Int64? {
-        queues.values.lazy.compactMap { $0.nextDeadlineNanoseconds(at: now) }.min()
+        let due = queues.values.lazy.compactMap { $0.nextDeadlineNanoseconds(at: now) }.min()
+        guard let quiet = resets.quietAtNanoseconds else { return due }
+        return min(due ?? .max, quiet)
     }
 
     private mutating func take(

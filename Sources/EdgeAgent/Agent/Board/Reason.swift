@@ -32,6 +32,7 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
     case waited
     // Not known.
     case linkLost = "link_lost"
+    case unplugged
     case rebooted
     case unknownAfterCrash = "unknown_after_crash"
     // Taken back.
@@ -86,6 +87,8 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
         case .stopUnknown: "The agent had not been told whether it is stopped."
         case .waited: "The channel was not free before the deadline."
         case .linkLost: "The board fell silent after the command was sent; it may have been done."
+        case .unplugged:
+            "The board was unplugged before it was done; what was sent may have been done in part."
         case .rebooted: "The board restarted after the command was sent; it may have been done."
         case .unknownAfterCrash:
             "The agent stopped after the command was sent; it may have been done."
@@ -105,13 +108,15 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
         case .queueFull: "Give the rule a cooldown, or shorten what the channel does."
         case .clockSkew: "Set this computer's clock (timedatectl set-ntp true)."
         case .journalFailed: "Free disk space in the agent's state folder and check its disk."
-        case .quarantined: "Check the board's power supply, then unplug it and plug it in."
+        case .quarantined:
+            "Check the board's power supply and what its outputs draw, then release it with "
+                + "cuelight-agent release BOARD, or leave it ten minutes without a restart."
         case .notArmed: "Look at the board's faults; a cable or its power may be bad."
         case .estopped: "Release the emergency stop in the console when the stage is safe."
         case .locked: "Unlock the channel for a while, when nobody is in its way."
         case .busy, .waited: "Give the command more time, or the rule a cooldown."
         case .late: "Check the network, and this computer's clock."
-        case .boardOffline, .linkLost: "Check the board's cable and power."
+        case .boardOffline, .linkLost, .unplugged: "Check the board's cable and power."
         case .brokerOffline: "Check this computer's network and the server."
         case .stopUnknown: "Check that the server runs and that its broker retains messages."
         case .rebooted: "Check the board's power supply."

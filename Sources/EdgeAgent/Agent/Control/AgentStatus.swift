@@ -1,3 +1,4 @@
+package import Hardware
 package import SharedModels
 
 /// Everything a running agent can say of itself; what `status` and `doctor` show.
@@ -23,26 +24,22 @@ package struct AgentStatus: Hashable, Sendable, Codable {
         package var fault: String
         package var pending: Int
         package var channels: [Channel]
-        package var link: Link?
+        /// What its links have counted since the agent started; nil if it was never connected.
+        package var link: AgentTelemetry.Link?
+        /// The connection that there is; nil if there is none.
+        package var connection: Connection?
     }
 
-    package struct Link: Hashable, Sendable, Codable {
-        package var sent: Int
-        package var retries: Int
-        package var damaged: Int
+    package struct Connection: Hashable, Sendable, Codable {
         package var strays: Int
         package var refusals: Int
         package var reboots: Int
         package var lostEvents: Int
-        package var roundTripP50Microseconds: Int
-        package var roundTripP99Microseconds: Int
         /// The board's own counters; nil until they were read.
         package var board: BoardCounters?
 
         private enum CodingKeys: String, CodingKey {
-            case sent, retries, damaged, strays, refusals, reboots, lostEvents = "lost_events"
-            case roundTripP50Microseconds = "round_trip_p50_us"
-            case roundTripP99Microseconds = "round_trip_p99_us", board
+            case strays, refusals, reboots, lostEvents = "lost_events", board
         }
     }
 
@@ -67,11 +64,24 @@ package struct AgentStatus: Hashable, Sendable, Codable {
 
     package struct Port: Hashable, Sendable, Codable {
         package var path: String
+        /// What the USB device says of itself; empty if nothing.
+        package var usb: String
         package var isOpen: Bool
         /// What is wrong; empty if nothing.
         package var trouble: String
+        /// How long until it is tried again, milliseconds; 0 while it is open or never.
+        package var retryMilliseconds: Int
 
-        private enum CodingKeys: String, CodingKey { case path, isOpen = "open", trouble }
+        private enum CodingKeys: String, CodingKey {
+            case path, usb, isOpen = "open", trouble, retryMilliseconds = "retry_ms"
+        }
+    }
+
+    /// How the agent learns of ports that come and go.
+    package struct PortWatch: Hashable, Sendable, Codable {
+        package var way: PortWatcher.Way
+        /// Why it is not udev; empty if it is, or if nothing else was wanted.
+        package var trouble: String
     }
 
     package var version: String
@@ -85,12 +95,14 @@ package struct AgentStatus: Hashable, Sendable, Codable {
     package var executed: Int
     package var boards: [Board]
     package var ports: [Port]
+    /// Nil if ports are not found by themselves.
+    package var portWatch: PortWatch?
     /// The latest, newest last.
     package var outcomes: [Outcome]
 
     private enum CodingKeys: String, CodingKey {
         case version, isOnline = "online", brokerTrouble = "broker_trouble"
         case isStopped = "stopped", stopSequence = "stop_sequence", telemetry, received
-        case executed, boards, ports, outcomes
+        case executed, boards, ports, portWatch = "port_watch", outcomes
     }
 }

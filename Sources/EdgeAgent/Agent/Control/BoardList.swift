@@ -15,7 +15,7 @@ package struct BoardList: Hashable, Sendable, Codable {
         package var channelCount: Int
         package var pending: Int
         /// Nil while it is not connected.
-        package var link: AgentStatus.Link?
+        package var link: AgentTelemetry.Link?
 
         private enum CodingKeys: String, CodingKey {
             case uid, name, port, firmware, state, fault, channelCount = "channels", pending, link
@@ -44,7 +44,7 @@ package struct BoardList: Hashable, Sendable, Codable {
         rows += boards.map { board in
             let figures = board.link.map { link in
                 [
-                    "\(link.sent)", "\(link.retries)", "\(link.damaged)",
+                    "\(link.sent)", "\(link.retries)", "\(link.crcErrors + link.framingErrors)",
                     "\(link.roundTripP50Microseconds) µs", "\(link.roundTripP99Microseconds) µs",
                 ]
             }

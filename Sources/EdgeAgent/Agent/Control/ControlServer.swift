@@ -2,6 +2,7 @@ internal import CLinux
 internal import FoundationEssentials
 internal import Glibc
 package import Platform
+package import SharedModels
 
 /// Answers `status` and `doctor` through a unix socket in the state folder: one JSON object a
 /// line, one answer for each question. On the loop.
@@ -16,9 +17,12 @@ package final class ControlServer {
     }
 
     /// A question, such as `{"ask":"status"}`, or a wish, such as
-    /// `{"ask":"lease","port":"/dev/ttyACM0","seconds":60}`.
+    /// `{"ask":"release","board":"00000000000000ab"}` (out of quarantine),
+    /// `{"ask":"lease","port":"/dev/ttyACM0","seconds":60}` or
+    /// `{"ask":"return","port":"/dev/ttyACM0"}`.
     struct Question: Codable {
         let ask: String
+        var board: BoardUID?
         var port: String?
         var seconds: Int?
     }
@@ -26,6 +30,13 @@ package final class ControlServer {
     /// A wish was granted.
     struct Done: Codable {
         let done: String
+    }
+
+    struct Release: Codable {
+        /// Whether the board was in quarantine.
+        let isReleased: Bool
+
+        private enum CodingKeys: String, CodingKey { case isReleased = "released" }
     }
 
     struct Refusal: Codable {
@@ -45,9 +56,10 @@ package final class ControlServer {
     private let loop: EventLoop
     private let path: String
     private let log: Log
-    private let status: () -> AgentStatus
     private let lease: (String, Int) -> Void
-    private let release: (String) -> Void
+    private let takeBack: (String) -> Void
+    private let release: (BoardUID) -> Bool
+    private let status: () -> AgentStatus
     private var listener: Int32 = -1
     private var watch: Watch?
     private var connections: [Int32: Connection] = [:]
@@ -55,18 +67,21 @@ package final class ControlServer {
     /// All closures are called on the loop.
     /// - Parameters:
     ///   - lease: gives a port away for so many seconds.
-    ///   - release: takes it back.
+    ///   - takeBack: takes it back.
+    ///   - release: lets a board out of quarantine; false if it is not in it.
     ///   - status: asked for each question.
     package init(
         path: String, loop: EventLoop, log: Log,
         lease: @escaping (String, Int) -> Void = { _, _ in },
-        release: @escaping (String) -> Void = { _ in }, status: @escaping () -> AgentStatus
+        takeBack: @escaping (String) -> Void = { _ in },
+        release: @escaping (BoardUID) -> Bool, status: @escaping () -> AgentStatus
     ) {
         self.path = path
         self.lease = lease
-        self.release = release
+        self.takeBack = takeBack
         self.loop = loop
         self.log = log.of("control")
+        self.release = release
         self.status = status
     }
 
@@ -135,13 +150,19 @@ package final class ControlServer {
         let newline = [UInt8(ascii: "\n")]
         do {
             let question = try JSONDecoder().decode(Question.self, from: Data(line))
-            switch (question.ask, question.port) {
-            case ("status", _): return Array(try encoder.encode(status())) + newline
-            case ("lease", .some(let port)): lease(port, question.seconds ?? 0)
-            case ("release", .some(let port)): release(port)
-            default: return Array(try encoder.encode(Refusal(error: "unknown question"))) + newline
+            let answer: any Encodable
+            switch (question.ask, question.board, question.port) {
+            case ("status", _, _): answer = status()
+            case ("release", let board?, _): answer = Release(isReleased: release(board))
+            case ("lease", _, let port?):
+                lease(port, question.seconds ?? 0)
+                answer = Done(done: question.ask)
+            case ("return", _, let port?):
+                takeBack(port)
+                answer = Done(done: question.ask)
+            default: answer = Refusal(error: "unknown question")
             }
-            return Array(try encoder.encode(Done(done: question.ask))) + newline
+            return Array(try encoder.encode(answer)) + newline
         } catch {
             return Array("{\"error\":\"not a question\"}\n".utf8)
         }
@@ -209,6 +230,13 @@ package enum ControlClient {
         try ask(ControlServer.Question(ask: "status"), at: path)
     }
 
+    /// Lets a board out of quarantine; false if it is not in it.
+    package static func release(_ board: BoardUID, at path: String) throws(Problem) -> Bool {
+        let question = ControlServer.Question(ask: "release", board: board)
+        let answer: ControlServer.Release = try ask(question, at: path)
+        return answer.isReleased
+    }
+
     /// Has the agent let go of a port for so many seconds; when it returns, the port is free.
     package static func lease(_ port: String, seconds: Int, at path: String) throws(Problem) {
         let _: ControlServer.Done = try ask(
@@ -216,9 +244,9 @@ package enum ControlClient {
     }
 
     /// Gives the port back.
-    package static func release(_ port: String, at path: String) throws(Problem) {
+    package static func giveBack(_ port: String, at path: String) throws(Problem) {
         let _: ControlServer.Done = try ask(
-            ControlServer.Question(ask: "release", port: port), at: path)
+            ControlServer.Question(ask: "return", port: port), at: path)
     }
 
     private static func ask<Answer: Decodable>(
@@ -231,23 +259,24 @@ package enum ControlClient {
             throw error.code == EACCES ? .notPermitted : .notRunning
         }
         defer { close(descriptor) }
+        // A word and an identity; this cannot fail.
+        guard let text = try? JSONEncoder().encode(question) else { throw .unreadable }
+        let question = Array(text) + [UInt8(ascii: "\n")]
+        guard
+            send(descriptor, question, question.count, Int32(MSG_NOSIGNAL))
+                == question.count
+        else { throw .notRunning }
+        var answer: [UInt8] = []
+        var bytes = [UInt8](repeating: 0, count: 16 * 1024)
+        while answer.last != UInt8(ascii: "\n"),
+            answer.count <= ControlServer.Limits.answerMaxBytes
+        {
+            let count = read(descriptor, &bytes, bytes.count)
+            guard count > 0 else { throw .unreadable }
+            answer += bytes.prefix(count)
+        }
         do {
-            let line = Array(try JSONEncoder().encode(question)) + [UInt8(ascii: "\n")]
-            guard send(descriptor, line, line.count, Int32(MSG_NOSIGNAL)) == line.count else {
-                throw Problem.notRunning
-            }
-            var answer: [UInt8] = []
-            var bytes = [UInt8](repeating: 0, count: 16 * 1024)
-            while answer.last != UInt8(ascii: "\n"),
-                answer.count <= ControlServer.Limits.answerMaxBytes
-            {
-                let count = read(descriptor, &bytes, bytes.count)
-                guard count > 0 else { throw Problem.unreadable }
-                answer += bytes.prefix(count)
-            }
             return try JSONDecoder().decode(Answer.self, from: Data(answer))
-        } catch let problem as Problem {
-            throw problem
         } catch {
             throw .unreadable
         }

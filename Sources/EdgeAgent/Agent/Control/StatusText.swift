@@ -1,3 +1,4 @@
+internal import Hardware
 internal import SharedModels
 
 /// `status` on a terminal.
@@ -12,8 +13,13 @@ package enum StatusText {
         text += "commands  \(status.received) received, \(status.executed) executed\n"
         text += "outcomes  \(status.telemetry.spooledOutcomes) wait for the broker, "
         text += "\(status.telemetry.droppedOutcomes) dropped\n"
+        if let watch = status.portWatch { text += describe(watch) }
         for port in status.ports where !port.trouble.isEmpty {
-            text += "port      \(port.path): \(port.trouble)\n"
+            text += "port      \(port.path)"
+            text += port.usb.isEmpty ? "" : " (\(port.usb))"
+            text += ": \(port.trouble)"
+            let seconds = (port.retryMilliseconds + 999) / 1000
+            text += seconds == 0 ? "\n" : "; tried again in \(seconds) s\n"
         }
         for board in status.boards { text += describe(board) }
         if !status.outcomes.isEmpty { text += "\nlast commands\n" }
@@ -24,16 +30,31 @@ package enum StatusText {
         return text
     }
 
+    private static func describe(_ watch: AgentStatus.PortWatch) -> String {
+        let way =
+            switch watch.way {
+            case .udev: "udev tells when boards come and go"
+            case .files: "/dev is watched for boards"
+            case .scanning: "boards are looked for every second"
+            }
+        return "ports     \(way)" + (watch.trouble.isEmpty ? "\n" : " (\(watch.trouble))\n")
+    }
+
     private static func describe(_ board: AgentStatus.Board) -> String {
         var text = "\nboard     \(board.uid)  \(board.profile) \(board.firmware), "
         text += board.condition.rawValue
         text += board.port.isEmpty ? "" : " on \(board.port)"
         text += board.fault.isEmpty ? "\n" : ", last fault \(board.fault)\n"
+        if board.condition == .quarantined {
+            text += "  put out of use: \(Reason.quarantined.advice)\n"
+        }
         if let link = board.link {
-            text += "  link    \(link.sent) sent, \(link.retries) again, \(link.damaged) damaged, "
-            text += "\(link.refusals) refused, round trip "
-            text += "p50 \(link.roundTripP50Microseconds) µs, "
+            text += "  link    \(link.sent) sent, \(link.retries) again, "
+            text += "round trip p50 \(link.roundTripP50Microseconds) µs, "
             text += "p99 \(link.roundTripP99Microseconds) µs\n"
+            text += "          \(link.crcErrors) CRC errors, \(link.framingErrors) framing errors, "
+            text += "\(link.overruns) overruns, \(link.duplicates) duplicates, "
+            text += "\(link.losses) losses, \(link.resets) resets\n"
         }
         for channel in board.channels {
             text += "  \(channel.name) (\(channel.kind)): "

@@ -216,6 +216,14 @@ package struct Doctor: Sendable {
                     .bad, "agent", "runs without a broker: \(status.brokerTrouble)",
                     advice: Reason.brokerOffline.advice))
         }
+        if let watch = status.portWatch, !watch.trouble.isEmpty {
+            findings.append(
+                Finding(
+                    .note, "ports", "watched without udev: \(watch.trouble)",
+                    advice:
+                        "Boards are found all the same. With udev: systemctl start systemd-udevd"
+                ))
+        }
         if status.isStopped {
             findings.append(
                 Finding(.note, "stop", Reason.estopped.sentence, advice: Reason.estopped.advice))
@@ -259,12 +267,12 @@ package struct Doctor: Sendable {
             // A few frames sent again say that this computer was busy, not that the cable is bad.
             let isPoor =
                 link.retries >= Limits.retriesSuspicious && link.retries * 50 > link.sent
-                || (link.board?.overruns ?? 0) > 0
+                || link.overruns > 0
             findings.append(
                 Finding(
                     isPoor ? .bad : .good, "link of \(board.uid)",
-                    "\(link.sent) frames, \(link.retries) sent again, \(link.damaged) damaged, "
-                        + "round trip \(link.roundTripP50Microseconds) µs",
+                    "\(link.sent) frames, \(link.retries) sent again, "
+                        + "\(link.crcErrors) CRC errors, \(link.losses) losses, round trip \(link.roundTripP50Microseconds) µs",
                     advice: isPoor ? "Use a shorter or shielded cable, and another USB port." : ""))
         }
         return findings

@@ -18,10 +18,11 @@ extension AgentCore {
     }
 
     /// Takes a port back. On the loop.
-    package func release(_ port: String) {
+    package func takeBack(_ port: String) {
         loop.preconditionOnLoop()
-        guard leases.removeValue(forKey: Self.resolved(port)) != nil else { return }
+        guard leases.removeValue(forKey: Self.resolved(port)) != nil, !isEnded else { return }
         log.info("port taken back", ["port": .string(port)])
+        look()
     }
 
     /// Whether somebody else has the port now.

@@ -39,7 +39,7 @@ package struct PortLeases: Sendable {
             },
             giveBack: { port in
                 // The lease ends by itself.
-                try? ControlClient.release(port, at: controlPath)
+                try? ControlClient.giveBack(port, at: controlPath)
             })
     }
 
@@ -57,7 +57,7 @@ package struct PortLeases: Sendable {
             giveBack: { port in
                 await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
                     core.loop.submit {
-                        core.release(port)
+                        core.takeBack(port)
                         done.resume()
                     }
                 }

@@ -88,14 +88,14 @@ extension LinkSession {
 
     mutating func fall(_ reason: DownReason, _ actions: inout [Action]) {
         phase = .down
-        void(isReboot: false, &actions)
+        void(.silent, &actions)
         actions.append(.down(reason))
     }
 
-    mutating func void(isReboot: Bool, _ actions: inout [Action]) {
+    mutating func void(_ loss: Loss, _ actions: inout [Action]) {
         for entry in inFlight {
             guard let id = entry.command else { continue }
-            actions.append(.ended(id, .unknown(isReboot: isReboot)))
+            actions.append(.ended(id, .unknown(loss)))
         }
         inFlight = []
     }

@@ -52,7 +52,7 @@ extension LinkSession {
         guard isReboot || phase == .greeting else { return }
         if isReboot {
             statistics.reboots += 1
-            void(isReboot: true, &actions)
+            void(.rebooted, &actions)
             actions.append(.rebooted(hello.resetCause))
             enter(hello.state, &actions)
             self.hello = nil
@@ -101,7 +101,9 @@ extension LinkSession {
         case .hello(let hello): greet(hello, at: now, &actions)
         case .manifestChunk(let offset, let bytes):
             append(bytes, at: offset, now: now, &actions)
-        case .counters(let counters): self.counters = counters
+        case .counters(let counters):
+            self.counters = counters
+            actions.append(.counted(counters))
         case .ack(let state, _):
             enter(state, &actions)
             acknowledged(entry, at: now, &actions)

@@ -62,9 +62,12 @@ package struct LinkSession {
         case executed
         /// Not done, and never will be by this frame.
         case refused(Refusal?, remainingMilliseconds: Int)
-        /// Sent, and nobody knows whether it was done: the board rebooted or fell silent.
-        case unknown(isReboot: Bool)
+        /// Sent, and nobody knows whether it was done.
+        case unknown(Loss)
     }
+
+    /// How the board was lost with a command under way.
+    package enum Loss: Hashable, Sendable { case silent, rebooted, unplugged }
 
     package enum Action: Hashable, Sendable {
         /// Write these bytes. `command` is set for the first sending of a command.
@@ -80,6 +83,8 @@ package struct LinkSession {
         case unlocked(mask: UInt16, seconds: UInt16)
         case stateChanged(LinkState)
         case event(BoardEvent)
+        /// The board's own counters were read.
+        case counted(LinkCounters)
         /// Another boot nonce, while the port stayed open.
         case rebooted(ResetCause)
         /// Nothing more comes of this session: close the port and open it again later.
@@ -235,12 +240,12 @@ package struct LinkSession {
         return actions
     }
 
-    /// The port is gone: what was in flight has no known end.
-    package mutating func close() -> [Action] {
+    /// The port is closed: what was in flight has no known end.
+    package mutating func close(_ loss: Loss) -> [Action] {
         guard phase != .down else { return [] }
         phase = .down
         var actions: [Action] = []
-        void(isReboot: false, &actions)
+        void(loss, &actions)
         return actions
     }
 }

@@ -1,8 +1,5 @@
-/// What a link session counts, and its round trips.
+/// What a link session counts, and its smoothed round trip.
 package struct LinkStatistics: Hashable, Sendable {
-    /// How many of the latest round trips are kept.
-    private static let samplesMax = 512
-
     /// Frames sent for the first time.
     package internal(set) var sent = 0
     /// Frames sent again.
@@ -19,8 +16,9 @@ package struct LinkStatistics: Hashable, Sendable {
     /// Smoothed round trip and its deviation, nanoseconds; 0 before the first (RFC 6298 §2).
     package private(set) var smoothedNanoseconds: Int64 = 0
     package private(set) var deviationNanoseconds: Int64 = 0
-    private var samples: [Int64] = []
-    private var oldest = 0
+    package private(set) var roundTrips = RoundTripHistogram()
+
+    package init() {}
 
     /// How long an answer is worth waiting for, by what was measured.
     var timeoutNanoseconds: Int64 { smoothedNanoseconds + 4 * deviationNanoseconds }
@@ -36,18 +34,11 @@ package struct LinkStatistics: Hashable, Sendable {
             deviationNanoseconds += (error - deviationNanoseconds) / 4
             smoothedNanoseconds += (sample - smoothedNanoseconds) / 8
         }
-        if samples.count < Self.samplesMax {
-            samples.append(sample)
-        } else {
-            samples[oldest] = sample
-            oldest = (oldest + 1) % Self.samplesMax
-        }
+        roundTrips.add(nanoseconds: sample)
     }
 
     /// The round trip that `permille` of the latest ones did not pass, microseconds; 0 for none.
     package func roundTripMicroseconds(permille: Int) -> Int {
-        guard !samples.isEmpty else { return 0 }
-        let sorted = samples.sorted()
-        return Int(sorted[min(sorted.count - 1, sorted.count * permille / 1000)] / 1000)
+        roundTrips.microseconds(permille: permille)
     }
 }

@@ -25,6 +25,7 @@ extension AgentCore {
     func advance(_ uid: BoardUID) {
         let now = SystemTime.monotonicNanoseconds
         finish(boards[uid]?.expire(at: now) ?? [])
+        if boards[uid]?.ease(at: now) == true { released(uid) }
         while let next = nextCommand(uid, at: SystemTime.monotonicNanoseconds) {
             do {
                 try journal.markSent(next.command.id)

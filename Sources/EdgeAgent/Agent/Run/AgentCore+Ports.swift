@@ -1,6 +1,6 @@
 internal import Hardware
 internal import Platform
-internal import SharedModels
+package import SharedModels
 
 /// What ports and boards tell.
 extension AgentCore: PortOwner {
@@ -20,12 +20,17 @@ extension AgentCore: PortOwner {
             return "board \(uid) is connected through \(other.path) already"
         }
         // Another board behind the same port than before.
-        if let former = self.uid(of: driver), former != uid { closed(driver) }
+        if let former = self.uid(of: driver), former != uid {
+            closed(driver, because: .unplugged)
+        }
         guard boards[uid] != nil || makeRoom() else {
             return "\(AgentManifest.boardsMax) boards are connected already"
         }
         driverOfBoard[uid] = driver
+        if links[uid] == nil { links[uid] = LinkRecord() }
         if boards[uid] == nil { addBoard(uid, identity.manifest) }
+        let now = SystemTime.monotonicNanoseconds
+        if let ended = boards[uid]?.greeted(identity.hello, at: now) { restarted(uid, ended) }
         // Not the state of the hello: an E-stop may have been obeyed since.
         boards[uid]?.connect(identity.manifest, driver.link?.state ?? identity.hello.state)
         do {
@@ -56,6 +61,7 @@ extension AgentCore: PortOwner {
         boards[idle.uid] = nil
         alarms[idle.uid]?.cancel()
         alarms[idle.uid] = nil
+        links[idle.uid] = nil
         return true
     }
 
@@ -104,16 +110,57 @@ extension AgentCore: PortOwner {
         log.warning(
             "board restarted",
             ["uid": .string(uid.description), "cause": .string(cause.words)])
-        finish(boards[uid]?.rebooted(at: SystemTime.monotonicNanoseconds) ?? [])
+        if let ended = boards[uid]?.rebooted(at: SystemTime.monotonicNanoseconds) {
+            restarted(uid, ended)
+        }
         if let wish = boards[uid]?.wish { driver.become(wish) }
         stateChanged()
     }
 
-    func closed(_ driver: PortDriver) {
-        guard let uid = uid(of: driver) else { return }
-        driverOfBoard[uid] = nil
-        boards[uid]?.disconnect()
+    /// Counts what the board did not tell of before, and says so if it is put out of use.
+    func restarted(_ uid: BoardUID, _ ended: BoardSession.Restart) {
+        guard ended.isUnexpected else { return }
+        links[uid, default: LinkRecord()].reset()
+        if ended.isQuarantined {
+            log.error(
+                "board put out of use because it keeps restarting",
+                ["uid": .string(uid.description)])
+        }
+        finish(ended.ended)
+    }
+
+    /// Lets a board out of quarantine; false if it is not in it. On the loop.
+    package func release(_ uid: BoardUID) -> Bool {
+        loop.preconditionOnLoop()
+        guard boards[uid]?.release() == true else { return false }
+        released(uid)
+        return true
+    }
+
+    func released(_ uid: BoardUID) {
+        log.info("board released from quarantine", ["uid": .string(uid.description)])
+        driverOfBoard[uid]?.become(wish(for: uid))
         stateChanged()
+    }
+
+    func counted(_ counters: LinkCounters, on driver: PortDriver) {
+        guard let uid = uid(of: driver) else { return }
+        links[uid, default: LinkRecord()].counted(counters)
+    }
+
+    func closed(_ driver: PortDriver, because closing: PortDriver.Closing) {
+        guard let uid = uid(of: driver) else { return }
+        if let link = driver.link {
+            links[uid, default: LinkRecord()].ended(link.statistics, isLoss: closing != .ended)
+        }
+        driverOfBoard[uid] = nil
+        if closing == .unplugged {
+            finish(boards[uid]?.unplug() ?? [])
+        } else {
+            boards[uid]?.disconnect()
+        }
+        stateChanged()
+        welcome(uid)
         alarms[uid]?.ring(
             by: boards[uid]?.nextDeadlineNanoseconds(at: SystemTime.monotonicNanoseconds))
     }
@@ -124,5 +171,74 @@ extension AgentCore: PortOwner {
 
     func uid(of driver: PortDriver) -> BoardUID? {
         driverOfBoard.first { $0.value === driver }?.key
+    }
+}
+
+/// Ports that come and go.
+extension AgentCore {
+    /// What the watcher has seen.
+    func portChanged(_ change: PortWatcher.Change) {
+        guard !isEnded else { return }
+        switch change {
+        case .left(let path):
+            news.remove(path)
+            for (name, driver) in drivers where name == path || driver.device == path {
+                driver.unplug()
+                drivers[name] = nil
+            }
+        case .came(let path):
+            // More than there can be ports is treated as one change of everything.
+            if news.count < PortScanner.portsMax { news.insert(path) } else { isAnyNews = true }
+            lookSoon()
+        case .unsure:
+            isAnyNews = true
+            lookSoon()
+        }
+    }
+
+    /// Changes that come together are looked at together.
+    private func lookSoon() {
+        guard !isLookPending else { return }
+        isLookPending = true
+        loop.schedule(after: Limits.changeDelay) { [weak self] in
+            guard let self, !self.isEnded else { return }
+            self.isLookPending = false
+            let (news, isAny) = (self.news, self.isAnyNews)
+            (self.news, self.isAnyNews) = ([], false)
+            let known = Array(self.drivers.values)
+            self.look()
+            for driver in known
+            where isAny || news.contains(driver.path) || news.contains(driver.device) {
+                driver.retry()
+            }
+        }
+    }
+
+    /// Opens what is there and forgets what is gone.
+    func look() {
+        let present = setup.ports.scan()
+        for path in present where drivers[path] == nil && !isLeased(path) {
+            guard drivers.count < PortScanner.portsMax else { break }
+            let usb = setup.ports.usb(of: path)?.words ?? ""
+            let driver = PortDriver(
+                path: path, usb: usb, baud: setup.baud, loop: loop, owner: self, log: log)
+            drivers[path] = driver
+            log.info("port found", ["port": .string(path), "usb": .string(usb)])
+            driver.start()
+        }
+        // A port that is gone, and closed, is no longer waited for.
+        let gone = Set(drivers.keys).subtracting(present)
+        for path in gone where drivers[path]?.isOpen == false {
+            drivers[path]?.end()
+            drivers[path] = nil
+        }
+    }
+
+    /// The port by which a board was connected is closed: another one where it is now, and was
+    /// refused because of that, is tried again.
+    private func welcome(_ uid: BoardUID) {
+        for driver in drivers.values where driver.rivalUID == uid {
+            loop.schedule(after: .zero) { driver.retry() }
+        }
     }
 }

@@ -27,19 +27,16 @@ extension AgentCore {
                 (SystemTime.monotonicNanoseconds - startedNanoseconds) / 1_000_000_000),
             residentBytes: Int(cue_resident_bytes()), spooledOutcomes: journal.spooledCount,
             droppedOutcomes: journal.droppedOutcomes,
-            links: drivers.values.compactMap { driver in
-                guard let uid = uid(of: driver), let link = driver.link else { return nil }
-                return AgentTelemetry.Link(
-                    uid: uid, sent: link.statistics.sent, retries: link.statistics.retries,
-                    crcErrors: link.statistics.crcErrors + Int(link.counters?.crcErrors ?? 0),
-                    overruns: Int(link.counters?.overruns ?? 0),
-                    duplicates: Int(link.counters?.duplicates ?? 0),
-                    roundTripP50Microseconds: link.statistics.roundTripMicroseconds(permille: 500),
-                    roundTripP99Microseconds: link.statistics.roundTripMicroseconds(permille: 990))
-            })
+            links: links.keys.sorted { $0.value < $1.value }.compactMap(figures))
     }
 
-    /// Publishes the state soon; changes that follow at once go with it.
+    /// What the links with a board have counted; nil if it was never connected.
+    func figures(of uid: BoardUID) -> AgentTelemetry.Link? {
+        links[uid]?.figures(of: uid, current: driverOfBoard[uid]?.link?.statistics)
+    }
+
+    /// Publishes the state soon, and what the links have counted; changes that follow at once go
+    /// with it.
     func stateChanged() {
         guard isConnected, !isStatePending else { return }
         isStatePending = true
@@ -47,6 +44,7 @@ extension AgentCore {
             guard let self else { return }
             self.isStatePending = false
             self.publish(.state, self.state, isRetained: true)
+            self.publish(.telemetry, self.telemetry, isRetained: false)
         }
     }
 

@@ -14,21 +14,27 @@ extension AgentCore {
             executed: executedCount,
             boards: boards.values.sorted { $0.uid.value < $1.uid.value }
                 .map { describe($0, at: now) },
-            ports: ports,
+            ports: ports(at: now),
+            portWatch: watcher.map { AgentStatus.PortWatch(way: $0.way, trouble: $0.trouble) },
             outcomes: recent)
     }
 
-    private var ports: [AgentStatus.Port] {
-        let absent = setup.ports.missing.filter { drivers[$0] == nil }
+    private func ports(at now: Int64) -> [AgentStatus.Port] {
         let found = drivers.values.map {
-            AgentStatus.Port(path: $0.path, isOpen: $0.isOpen, trouble: $0.trouble)
+            AgentStatus.Port(
+                path: $0.path, usb: $0.usb, isOpen: $0.isOpen, trouble: $0.trouble,
+                retryMilliseconds: Int($0.pauseLeft(at: now) / 1_000_000))
         }
-        return
-            (found
-            + absent.map {
-                AgentStatus.Port(
-                    path: $0, isOpen: false, trouble: SerialPort.Problem.missing.description)
-            }).sorted { $0.path < $1.path }
+        let absent = setup.ports.missing.filter { drivers[$0] == nil }
+            .map { ($0, SerialPort.Problem.missing.description) }
+        let denied = setup.ports.denied().filter { drivers[$0] == nil }
+            .map { ($0, "left alone, as --allow-port and --deny-port say") }
+        let others = (absent + denied).map { path, trouble in
+            AgentStatus.Port(
+                path: path, usb: setup.ports.usb(of: path)?.words ?? "", isOpen: false,
+                trouble: trouble, retryMilliseconds: 0)
+        }
+        return (found + others).sorted { $0.path < $1.path }
     }
 
     private func describe(_ board: BoardSession, at now: Int64) -> AgentStatus.Board {
@@ -45,18 +51,14 @@ extension AgentCore {
                     obstacle: obstacle?.rawValue ?? "", detail: obstacle?.sentence ?? "",
                     advice: obstacle?.advice ?? "")
             },
-            link: driver?.link.map(describe))
+            link: figures(of: board.uid), connection: driver?.link.map(describe))
     }
 
-    private func describe(_ link: LinkSession) -> AgentStatus.Link {
+    private func describe(_ link: LinkSession) -> AgentStatus.Connection {
         let statistics = link.statistics
-        return AgentStatus.Link(
-            sent: statistics.sent, retries: statistics.retries,
-            damaged: statistics.crcErrors + statistics.framingErrors, strays: statistics.strays,
-            refusals: statistics.naks, reboots: statistics.reboots,
+        return AgentStatus.Connection(
+            strays: statistics.strays, refusals: statistics.naks, reboots: statistics.reboots,
             lostEvents: statistics.lostEvents,
-            roundTripP50Microseconds: statistics.roundTripMicroseconds(permille: 500),
-            roundTripP99Microseconds: statistics.roundTripMicroseconds(permille: 990),
             board: link.counters.map { counters in
                 AgentStatus.BoardCounters(
                     crcErrors: Int(counters.crcErrors), framingErrors: Int(counters.framingErrors),

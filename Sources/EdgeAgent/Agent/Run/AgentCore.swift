@@ -17,6 +17,7 @@ package final class AgentCore: @unchecked Sendable {
         package var clock: String
         package var startedAtMilliseconds: Int64
         package var ports: PortScanner
+        package var portWatch: PortWatcher.Choice
         package var baud: Int
         /// How long boards stay armed without the broker, as nobody can stop them then. Longer
         /// than a restart of the broker; no viewer's cue lives longer anyway.
@@ -26,7 +27,8 @@ package final class AgentCore: @unchecked Sendable {
 
         package init(
             version: String, clock: String, startedAtMilliseconds: Int64,
-            ports: PortScanner, baud: Int = 115_200, cutOffAfter: Duration = .seconds(10),
+            ports: PortScanner, portWatch: PortWatcher.Choice = .auto, baud: Int = 115_200,
+            cutOffAfter: Duration = .seconds(10),
             clockDoubted: @escaping @Sendable () -> Void = {}
         ) {
             self.cutOffAfter = cutOffAfter
@@ -35,12 +37,19 @@ package final class AgentCore: @unchecked Sendable {
             self.clock = clock
             self.startedAtMilliseconds = startedAtMilliseconds
             self.ports = ports
+            self.portWatch = portWatch
             self.baud = baud
         }
     }
 
     package enum Limits {
+        /// How often the ports are looked for while nothing tells when they come: configured
+        /// ones may be anywhere.
         package static let scanPeriod: Duration = .seconds(1)
+        /// The same while events tell, in case one was lost.
+        package static let scanWatchedPeriod: Duration = .seconds(30)
+        /// Changes of ports within it are looked at together.
+        package static let changeDelay: Duration = .milliseconds(20)
         package static let telemetryPeriod: Duration = .seconds(10)
         package static let prunePeriod: Duration = .seconds(5)
         /// Changes of state within it are published together.
@@ -69,6 +78,12 @@ package final class AgentCore: @unchecked Sendable {
     var alarms: [BoardUID: Alarm] = [:]
     /// Ports given away, without symbolic links, until when (monotonic nanoseconds).
     var leases: [String: Int64] = [:]
+    var links: [BoardUID: LinkRecord] = [:]
+    var watcher: PortWatcher?
+    /// Ports with changes that have not been looked at yet, at most `PortScanner.portsMax`.
+    var news: Set<String> = []
+    var isAnyNews = false
+    var isLookPending = false
     var knownManifests: [UInt32: [UInt8]] = [:]
     var stop = StopState()
     var isConnected = false
@@ -125,6 +140,7 @@ package final class AgentCore: @unchecked Sendable {
             log.warning("waiting for a port that is not there", ["port": .string(path)])
         }
         awaitStop()
+        watchPorts()
         scan()
         prune()
         sendTelemetry()
@@ -134,6 +150,7 @@ package final class AgentCore: @unchecked Sendable {
     package func end() {
         loop.preconditionOnLoop()
         isEnded = true
+        watcher?.end()
         for driver in drivers.values { driver.end() }
         for alarm in alarms.values { alarm.cancel() }
         cutOffTimer?.cancel()
@@ -231,27 +248,27 @@ package final class AgentCore: @unchecked Sendable {
         alarms[uid] = Alarm(loop: loop) { [weak self] in self?.advance(uid) }
     }
 
-    func scan() {
-        guard !isEnded else { return }
-        let present = setup.ports.scan()
-        for path in present where drivers[path] == nil && !isLeased(path) {
-            guard drivers.count < PortScanner.portsMax else { break }
-            let driver = PortDriver(
-                path: path, baud: setup.baud, loop: loop, owner: self, log: log)
-            drivers[path] = driver
-            log.info("port found", ["port": .string(path)])
-            driver.start()
+    /// First the watch, then the look: what comes between them is seen twice, not never.
+    private func watchPorts() {
+        guard setup.ports.findsUSB else { return }
+        let watcher = PortWatcher(setup.portWatch, loop: loop) { [weak self] change in
+            self?.portChanged(change)
         }
-        forgetVanishedPorts(Set(present))
-        loop.schedule(after: Limits.scanPeriod) { [weak self] in self?.scan() }
+        self.watcher = watcher
+        watcher.start()
+        log.info(
+            "watching for ports",
+            ["way": .string(watcher.way.rawValue), "reason": .string(watcher.trouble)])
     }
 
-    /// A port that is gone, and closed, is no longer waited for; scanning finds it again.
-    func forgetVanishedPorts(_ present: Set<String>) {
-        for (path, driver) in drivers where !present.contains(path) && !driver.isOpen {
-            driver.end()
-            drivers[path] = nil
-        }
+    func scan() {
+        guard !isEnded else { return }
+        look()
+        let isTold = watcher.map { $0.way != .scanning } ?? false
+        let period =
+            isTold && setup.ports.configured.isEmpty
+            ? Limits.scanWatchedPeriod : Limits.scanPeriod
+        loop.schedule(after: period) { [weak self] in self?.scan() }
     }
 
     func sendTelemetry() {

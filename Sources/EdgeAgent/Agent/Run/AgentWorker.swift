@@ -1,6 +1,6 @@
 internal import Crypto
 internal import FoundationEssentials
-internal import Hardware
+package import Hardware
 package import MQTT
 package import Platform
 internal import SharedModels
@@ -14,6 +14,9 @@ package final class AgentWorker: Worker {
         /// Ports by name; USB ports are found besides.
         package var ports: [String]
         package var findsUSB: Bool
+        /// Which USB ports may be opened.
+        package var filter: PortFilter
+        package var portWatch: PortWatcher.Choice
         package var baud: Int
         /// PEM file of the broker's authority; nil for the system's.
         package var brokerAuthorityFile: String?
@@ -21,12 +24,15 @@ package final class AgentWorker: Worker {
         package var notifier: ServiceNotifier?
 
         package init(
-            version: String, ports: [String], findsUSB: Bool, baud: Int = 115_200,
+            version: String, ports: [String], findsUSB: Bool, filter: PortFilter = PortFilter(),
+            portWatch: PortWatcher.Choice = .auto, baud: Int = 115_200,
             brokerAuthorityFile: String? = nil, notifier: ServiceNotifier? = nil
         ) {
             self.version = version
             self.ports = ports
             self.findsUSB = findsUSB
+            self.filter = filter
+            self.portWatch = portWatch
             self.baud = baud
             self.brokerAuthorityFile = brokerAuthorityFile
             self.notifier = notifier
@@ -86,8 +92,11 @@ package final class AgentWorker: Worker {
             AgentCore.Setup(
                 version: settings.version, clock: MachineClock.bootID,
                 startedAtMilliseconds: started,
-                ports: PortScanner(configured: settings.ports, findsUSB: settings.findsUSB),
-                baud: settings.baud, clockDoubted: { [clockWatch] in clockWatch.doubt() }),
+                ports: PortScanner(
+                    configured: settings.ports, findsUSB: settings.findsUSB,
+                    filter: settings.filter),
+                portWatch: settings.portWatch, baud: settings.baud,
+                clockDoubted: { [clockWatch] in clockWatch.doubt() }),
             journal: journal,
             uplink: Self.uplink(client, workspace: identity.workspace, agent: identity.agent),
             loop: loop, log: log)
@@ -180,8 +189,8 @@ package final class AgentWorker: Worker {
                 let control = ControlServer(
                     path: folder.controlPath, loop: loop, log: log,
                     lease: { [core] in core.lease($0, seconds: $1) },
-                    release: { [core] in core.release($0) }
-                ) { [core] in core.status }
+                    takeBack: { [core] in core.takeBack($0) },
+                    release: { [core] in core.release($0) }, status: { [core] in core.status })
                 let report = settings.notifier.map { notifier in
                     ServiceReport(notifier, loop: loop, log: log) { [core] in core.statusLine }
                 }

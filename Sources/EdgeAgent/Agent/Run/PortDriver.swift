@@ -17,7 +17,8 @@ protocol PortOwner: AnyObject {
     func changed(_ state: LinkState, on driver: PortDriver)
     func reported(_ event: BoardEvent, on driver: PortDriver)
     func rebooted(_ cause: ResetCause, on driver: PortDriver)
-    func closed(_ driver: PortDriver)
+    func counted(_ counters: LinkCounters, on driver: PortDriver)
+    func closed(_ driver: PortDriver, because closing: PortDriver.Closing)
     /// The link may take a command now.
     func advance(_ driver: PortDriver)
 }
@@ -29,17 +30,37 @@ final class PortDriver {
         /// Pause before a port is opened again; doubles up to the longest.
         static let pauseMinNanoseconds: Int64 = 250_000_000
         static let pauseMaxNanoseconds: Int64 = 10_000_000_000
+        /// Pause after nobody answered, who may be no board of ours and is disturbed by every
+        /// opening; doubles up to the longest.
+        static let pauseSilentMinNanoseconds: Int64 = 1_000_000_000
+        static let pauseSilentMaxNanoseconds: Int64 = 60_000_000_000
         /// Pause after a board that will not work with this release, or is there twice.
         static let pauseRefusedNanoseconds: Int64 = 60_000_000_000
     }
 
+    /// Why a port was closed.
+    enum Closing {
+        /// The device is gone from the port.
+        case unplugged
+        /// Nobody answers any more, or what answers is of no use.
+        case lost
+        /// The agent stops.
+        case ended
+    }
+
     let path: String
+    /// The device file behind `path` when the port was found, without symbolic links.
+    let device: String
+    /// What the USB device says of itself, for people; empty if it says nothing.
+    let usb: String
     private(set) var link: LinkSession?
     /// The board on this port, once identified.
     private(set) var uid: BoardUID?
     /// What is wrong with the port, for people; empty if nothing.
     private(set) var trouble = ""
     private(set) var opened = 0
+    /// The board on this port that is connected through another one; nil if there is none.
+    private(set) var rivalUID: BoardUID?
 
     private let baud: Int
     private let loop: EventLoop
@@ -48,11 +69,16 @@ final class PortDriver {
     private var port: SerialPort?
     private var alarm: Alarm?
     private var pauseNanoseconds = Limits.pauseMinNanoseconds
+    private var pauseSilentNanoseconds = Limits.pauseSilentMinNanoseconds
     private var openAtNanoseconds: Int64 = 0
     private var isEnded = false
 
-    init(path: String, baud: Int, loop: EventLoop, owner: any PortOwner, log: Log) {
+    init(
+        path: String, usb: String, baud: Int, loop: EventLoop, owner: any PortOwner, log: Log
+    ) {
         self.path = path
+        device = PortScanner.resolved(path)
+        self.usb = usb
         self.baud = baud
         self.loop = loop
         self.owner = owner
@@ -66,6 +92,31 @@ final class PortDriver {
 
     var isOpen: Bool { port != nil }
 
+    /// How long until the port is opened again, nanoseconds; 0 while it is open.
+    func pauseLeft(at now: Int64) -> Int64 { port == nil ? max(0, openAtNanoseconds - now) : 0 }
+
+    /// Something has changed: a closed port is opened now, whatever went wrong before.
+    func retry() {
+        guard port == nil, !isEnded else { return }
+        pauseNanoseconds = Limits.pauseMinNanoseconds
+        pauseSilentNanoseconds = Limits.pauseSilentMinNanoseconds
+        openAtNanoseconds = SystemTime.monotonicNanoseconds
+        open()
+    }
+
+    /// The device is gone from the machine: closes the port for good.
+    func unplug() {
+        guard !isEnded else { return }
+        isEnded = true
+        alarm?.cancel()
+        let isOpen = port != nil
+        port?.close()
+        port = nil
+        guard isOpen else { return }
+        log.info("port unplugged")
+        settle(.unplugged)
+    }
+
     /// Disarms the board if it can, and closes the port for good.
     func end() {
         guard !isEnded else { return }
@@ -76,7 +127,7 @@ final class PortDriver {
         let isOpen = port != nil
         port?.close()
         port = nil
-        if isOpen { owner?.closed(self) }
+        if isOpen { owner?.closed(self, because: .ended) }
     }
 
     /// What the board shall be from now on.
@@ -108,11 +159,12 @@ final class PortDriver {
                 },
                 closed: { [weak self] reason in
                     self?.port = nil
-                    self?.shut(reason, pause: nil)
+                    self?.shut(reason, .unplugged, pause: nil)
                 })
         } catch {
-            return shut(error.description, pause: nil)
+            return shut(error.description, .lost, pause: nil)
         }
+        rivalUID = nil
         uid = nil
         link = LinkSession(
             at: now, wish: .safe, newUID: owner.makeUID(),
@@ -148,10 +200,14 @@ final class PortDriver {
         case .send(let bytes, _): port?.write(bytes)
         case .greeted(let uid): become(owner.wish(for: uid))
         case .identified(let identity):
-            if let trouble = owner.identified(identity, on: self) { return drop(trouble) }
+            if let trouble = owner.identified(identity, on: self) {
+                rivalUID = identity.uid
+                return drop(trouble)
+            }
             uid = identity.uid
             trouble = ""
             pauseNanoseconds = Limits.pauseMinNanoseconds
+            pauseSilentNanoseconds = Limits.pauseSilentMinNanoseconds
             // The stop may have changed since the board was heard of first.
             become(owner.wish(for: identity.uid))
         case .learned(let crc, let bytes): owner.learned(manifestCRC: crc, bytes: bytes)
@@ -160,29 +216,46 @@ final class PortDriver {
             owner.unlocked(mask: mask, seconds: seconds, on: self)
         case .stateChanged(let state): owner.changed(state, on: self)
         case .event(let event): owner.reported(event, on: self)
+        case .counted(let counters): owner.counted(counters, on: self)
         case .rebooted(let cause): owner.rebooted(cause, on: self)
         case .down(let reason):
             port?.close()
             port = nil
-            shut(reason.sentence, pause: reason.isLasting ? Limits.pauseRefusedNanoseconds : nil)
+            shut(reason.sentence, .lost, pause: pause(after: reason))
         }
+    }
+
+    private func pause(after reason: LinkSession.DownReason) -> Int64? {
+        if reason.isLasting { return Limits.pauseRefusedNanoseconds }
+        guard reason == .silent else { return nil }
+        defer {
+            pauseSilentNanoseconds = min(
+                pauseSilentNanoseconds * 2, Limits.pauseSilentMaxNanoseconds)
+        }
+        return pauseSilentNanoseconds
     }
 
     private func drop(_ reason: String) {
         port?.close()
         port = nil
-        shut(reason, pause: Limits.pauseRefusedNanoseconds)
+        shut(reason, .lost, pause: Limits.pauseRefusedNanoseconds)
+    }
+
+    /// The port is closed: ends what was under way, and tells the owner.
+    private func settle(_ closing: Closing) {
+        let loss: LinkSession.Loss = closing == .unplugged ? .unplugged : .silent
+        for case .ended(let id, let result) in link?.close(loss) ?? [] {
+            owner?.ended(id, result, on: self)
+        }
+        owner?.closed(self, because: closing)
+        uid = nil
     }
 
     /// The port is closed: tells the owner, and waits before the next attempt.
-    private func shut(_ reason: String, pause: Int64?) {
-        for case .ended(let id, let result) in link?.close() ?? [] {
-            owner?.ended(id, result, on: self)
-        }
+    private func shut(_ reason: String, _ closing: Closing, pause: Int64?) {
         if trouble != reason { log.warning("port closed", ["reason": .string(reason)]) }
         trouble = reason
-        owner?.closed(self)
-        uid = nil
+        settle(closing)
         openAtNanoseconds = SystemTime.monotonicNanoseconds + (pause ?? pauseNanoseconds)
         pauseNanoseconds = min(pauseNanoseconds * 2, Limits.pauseMaxNanoseconds)
         if !isEnded { alarm?.ring(by: openAtNanoseconds) }

@@ -6,7 +6,9 @@ import { milliseconds, plural, time } from "./format.js";
 import {
     describe, isInput, limitsOf, operationFields, operationsOf, readingText,
 } from "./operations.js";
-import { actionButton, clearProblems, field, makeForm, markWrong, openDialog } from "./parts.js";
+import {
+    actionButton, clearProblems, drawFigures, field, makeForm, markWrong, openDialog,
+} from "./parts.js";
 import { stopSwitch } from "./stop.js";
 import { hopsOf } from "./trace.js";
 
@@ -15,7 +17,7 @@ const CONDITIONS = {
     safe: ["Safe", "Answers; outputs are at their safe values; not armed"],
     armed: ["Armed", "Ready for commands"],
     estopped: ["E-stopped", "Its E-stop is latched; outputs are at their safe values"],
-    faulted: ["Faulted", "It reported a fault"],
+    quarantined: ["Put out of use", "It kept restarting; cuelight-agent release, or ten minutes"],
 };
 
 // How long a dangerous channel is unlocked from here.
@@ -30,6 +32,7 @@ export class BoardCard {
     #condition = h("span", { class: "condition" });
     #fault = h("p", { class: "fault", role: "status" });
     #about = h("p", { class: "quiet about" });
+    #link = h("dl", { class: "figures link" });
     #channels = h("ul", { class: "channels" });
     #stop;
     #shownName = null;
@@ -47,10 +50,10 @@ export class BoardCard {
                     workspace.may("operate") && h("button", {
                         type: "button", class: "small", onclick: () => this.#rename(),
                     }, "Rename …"))),
-            this.#fault, this.#about, this.#channels);
+            this.#fault, this.#about, this.#link, this.#channels);
     }
 
-    update(device, link) {
+    update(device) {
         this.#device = device;
         const { manifest } = device;
         if (this.#shownName !== device.name) {
@@ -66,10 +69,8 @@ export class BoardCard {
         setText(this.#about, [
             manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
             `board ${device.board_uid}`,
-            link && link.sent > 0 && `link ${milliseconds(link.round_trip_p50_us / 1000)} median, ${
-                milliseconds(link.round_trip_p99_us / 1000)} p99, ${
-                plural(link.crc_errors, "CRC error")}`,
-        ].filter(Boolean).join(" · "));
+        ].join(" · "));
+        drawFigures(this.#link, linkFigures(device.link));
         this.#stop.update();
         // What somebody is typing into survives, because channels change with the manifest only.
         const manifestText = JSON.stringify(manifest.channels);
@@ -132,6 +133,22 @@ export class BoardCard {
                 }, h("button", { type: "button", onclick: close }, "Cancel"));
         });
     }
+}
+
+/// What the board's link has counted; what never happened takes no room.
+function linkFigures(link) {
+    if (!link || link.sent === 0) return [];
+    const counts = [
+        ["sent again", link.retries], ["CRC errors", link.crc_errors],
+        ["framing errors", link.framing_errors], ["overruns", link.overruns],
+        ["duplicates", link.duplicates], ["link losses", link.losses], ["restarts", link.resets],
+    ];
+    return [
+        ["round trip", `${milliseconds(link.round_trip_p50_us / 1000)} median, ${
+            milliseconds(link.round_trip_p99_us / 1000)} p99`],
+        ["frames", String(link.sent)],
+        ...counts.filter(([, count]) => count > 0).map(([name, count]) => [name, String(count)]),
+    ];
 }
 
 function channelRow(workspace, device, channel, reading, lock) {

@@ -251,3 +251,13 @@ export function tabs(label, names, chosen, choose) {
     pick(chosen);
     return list;
 }
+
+/// Names with their figures; drawn anew only if they changed, hidden while there are none.
+export function drawFigures(list, figures) {
+    const key = JSON.stringify(figures);
+    if (list.dataset.shown === key) return;
+    list.dataset.shown = key;
+    list.hidden = figures.length === 0;
+    fill(list, figures.map(([name, value]) => h(
+        "div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))));
+}

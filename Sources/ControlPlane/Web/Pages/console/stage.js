@@ -5,7 +5,8 @@ import { BoardCard } from "./board.js";
 import { Parts, arrange, fill, h, setText, strange } from "./dom.js";
 import { mebibytes, plural, time, uptime } from "./format.js";
 import {
-    StandIn, confirmDialog, copyText, field, makeForm, notice, openDialog,
+    StandIn, confirmDialog, copyText, drawFigures, field, makeForm, notice,
+    openDialog,
 } from "./parts.js";
 import { stopSwitch } from "./stop.js";
 
@@ -190,8 +191,7 @@ class AgentCard {
         arrange(this.#boards, shown.map((device) => {
             const card = this.#cards.of(
                 device.id, () => new BoardCard(this.#workspace, this.#stops, device));
-            const link = agent.telemetry?.links?.find((one) => one.uid === device.board_uid);
-            card.update(device, link);
+            card.update(device);
             return card.element;
         }));
     }
@@ -217,13 +217,4 @@ class AgentCard {
             this.#workspace.reloadStage();
         });
     }
-}
-
-function drawFigures(list, figures) {
-    const key = JSON.stringify(figures);
-    if (list.dataset.shown === key) return;
-    list.dataset.shown = key;
-    list.hidden = figures.length === 0;
-    fill(list, figures.map(([name, value]) => h(
-        "div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))));
 }
