@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that Cuelight is built from and that are missing here.
+# Installs the Debian packages that are missing here: of what Cuelight is built from and runs with,
+# and with "setup.sh tests" of what its tests and its packaging need as well.
 set -euo pipefail
 
 packages=(
@@ -10,10 +11,15 @@ packages=(
     postgresql-15 mosquitto mosquitto-dev
     # Compilers, and the board's firmware with its simulator.
     gcc g++ make pkg-config gcc-avr avr-libc binutils-avr arduino-core-avr avrdude
-    libsimavr-dev libelf-dev
-    # Tests.
-    python3 python3-venv curl chromium chromium-driver
+    libsimavr-dev libelf-dev python3
 )
+if [ "${1:-}" = tests ]; then
+    packages+=(
+        python3-venv curl chromium chromium-driver
+        # The agent's package and its checks.
+        dpkg-dev lintian systemd man-db mandoc debootstrap zsh fish adduser strace
+    )
+fi
 
 missing=()
 for package in "${packages[@]}"; do

@@ -10,7 +10,7 @@ struct BenchPart: Sendable {
     let shortfalls: [String]
     let run: @Sendable (_ report: (BenchRow) -> Void) async throws -> Void
 
-    static let all: [BenchPart] = [rules, live, http, postgres, mqtt]
+    static let all: [BenchPart] = [rules, live, http, postgres, mqtt, agent]
 
     static let rules = BenchPart(
         name: "rules", title: "Rule matching",
@@ -89,4 +89,18 @@ struct BenchPart: Sendable {
             "Broker, client and peers share the machine's cores; two machines would add a network.",
             "TLS is not measured.",
         ], run: MQTTBench.run)
+
+    static let agent = BenchPart(
+        name: "agent", title: "The agent's memory",
+        method: """
+            The released agent, paired with a control plane on the same machine and connected to its
+            broker, first alone, then with eight boards (the firmware compiled for this machine, on
+            pseudo-terminals), then after 2,000 commands to them at 50 a second. *Resident* is VmRSS of
+            /proc/PID/status, *not files* its part RssAnon, which no other program can share, *most
+            ever* VmHWM.
+            """,
+        shortfalls: [
+            "Measured on x86-64; no small ARM computer was in reach.",
+            "No run of days; what the journal remembers of 25 hours is on disk, not in memory.",
+        ], run: AgentBench.run)
 }

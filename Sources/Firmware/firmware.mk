@@ -80,7 +80,7 @@ firmware-size: $(FW_OUT)/uno.elf $(FW_OUT)/uno.hex
 		printf "uno: %d of %d bytes flash, %d of %d bytes RAM\n", flash, $(FW_FLASH_MAX), ram, $(FW_RAM_MAX); \
 		exit !(flash <= $(FW_FLASH_MAX) && ram <= $(FW_RAM_MAX)) }'
 
-# ---- Simulators. Neither is shipped; the AVR one links libsimavr, which is GPL-3.
+# ---- Simulators. The host one is shipped with the agent; the AVR one links libsimavr (GPL-3) and is not.
 
 HOST_FLAGS := -std=c11 -O2 -g $(FW_WARNINGS)
 HOST_BOARD := $(wildcard $(FW)/Boards/host/*.[ch])

@@ -19,7 +19,9 @@ struct SingleLineNameTests {
         arguments: [
             "Bühne 1", "舞台", "المسرح", "מסך", "हिन्दी मंच", "ก็ตาม", "Nguyễn", "e\u{301}", "a-b_c (2)",
             "👩‍🚒 Ada", "🏳️‍🌈", "👍🏽", "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}", "1️⃣",
-            "❤️‍🔥", "辻\u{E0100}", "7", "🇩🇪",
+            "❤️‍🔥", "辻\u{E0100}", "7", "🇩🇪", "می\u{200C}خواهم", "خانه\u{200C}ها", "क्\u{200D}ष",
+            "क्\u{200C}ष",
+            "ශ්\u{200D}රී",
         ])
     func kept(name: String) throws {
         #expect(Array(try made(name).unicodeScalars) == Array(name.unicodeScalars))
@@ -86,8 +88,16 @@ struct SingleLineNameTests {
 
     @Test("a joiner or selector stands only where it joins or selects")
     func joiners() {
+        for text in [
+            "علی\u{200C}", "علی\u{200C} x", "می\u{200C}\u{200C}خ", "می\u{200C}x", "x\u{200C}می",
+        ] {
+            #expect(problem(text) == .invisible("\u{200C}"), "\(text.debugDescription)")
+        }
+        #expect(problem("می\u{200D}خ") == .invisible("\u{200D}"))
+        #expect(problem("क\u{200D}ष") == .invisible("\u{200D}"))
         #expect(problem("👩\u{200D}") == .invisible("\u{200D}"))
         #expect(problem("👩\u{200D}x") == .invisible("\u{200D}"))
+        #expect(problem("👩\u{200D}1") == .invisible("\u{200D}"))
         #expect(problem("1\u{200D}2") == .invisible("\u{200D}"))
         #expect(problem("\u{FE0F}") == .invisible("\u{FE0F}"))
         #expect(problem("a\u{FE0F}\u{FE0F}") == .invisible("\u{FE0F}"))

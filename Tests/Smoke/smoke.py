@@ -195,7 +195,7 @@ def main():
             return len(commands) >= CUES
 
         try:
-            stage.wait("the last outcome", all_ended, seconds=15)
+            stage.wait("the last outcome", all_ended)
         except Failure as failure:
             print(failure, file=sys.stderr)
         report = measure(stage, workspace, device)

@@ -68,7 +68,7 @@ package final class RawClient: @unchecked Sendable {
 
     /// Waits until `check` holds for all bytes so far (and whether the peer has closed).
     package func wait(
-        timeout: Duration = .seconds(20), _ check: @escaping @Sendable ([UInt8], Bool) -> Bool
+        timeout: Duration = .seconds(60), _ check: @escaping @Sendable ([UInt8], Bool) -> Bool
     ) async throws {
         try await withCheckedThrowingContinuation {
             (continuation: CheckedContinuation<Void, any Error>) in
@@ -101,9 +101,24 @@ package final class RawClient: @unchecked Sendable {
 
     package func waitForClose() async throws { try await wait { $1 } }
 
+    /// Looks at each byte once: one loop serves all clients, and none may hold up the others.
     package func wait(for text: String) async throws {
         let wanted = Array(text.utf8)
-        try await wait { bytes, isClosed in isClosed || bytes.firstRange(of: wanted) != nil }
+        let seen = Mutex(0)
+        try await wait { bytes, isClosed in
+            if isClosed { return true }
+            return seen.withLock { seen in
+                defer { seen = max(seen, bytes.count - wanted.count + 1) }
+                return bytes.withUnsafeBytes { bytes in
+                    guard let start = bytes.baseAddress, bytes.count >= wanted.count else {
+                        return false
+                    }
+                    let last = bytes.count - wanted.count
+                    return seen <= last
+                        && (seen...last).contains { memcmp(start + $0, wanted, wanted.count) == 0 }
+                }
+            }
+        }
     }
 
     /// Closes with a reset, as a killed program with unread input does.

@@ -27,6 +27,8 @@ struct ControlPlane: Sendable {
     /// What the domains stand on.
     struct Ground: Sendable {
         let pool: PostgresPool
+        /// Whether no other process can use the database.
+        var ownsDatabase = false
         let client: MQTTClient
         let keys: KeyRing
         let broker: BrokerAddress
@@ -154,7 +156,8 @@ struct ControlPlane: Sendable {
         player: EventPlayer, console: ConsoleStream
     ) -> Live {
         Live(
-            pool: ground.pool, hub: hub, identifiers: ids, log: ground.log,
+            pool: ground.pool, hub: hub, identifiers: ids, isAlone: ground.ownsDatabase,
+            log: ground.log,
             findViewer: { id in
                 let account = try await accounts.account(id)
                 return Viewer(

@@ -14,6 +14,8 @@ struct ReplayCommand {
         var description: String {
             switch self {
             case .refused(let reason): "the control plane refused a frame: \(reason)"
+            case .badAnswer(status: 401, _):
+                "the control plane does not take this token; one lasts for a quarter of an hour"
             case .badAnswer(let status, let body):
                 "the control plane answered \(status): \(body.prefix(500))"
             }

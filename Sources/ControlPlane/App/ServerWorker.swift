@@ -55,8 +55,8 @@ struct ServerWorker: Worker {
             try brokerConfiguration(), loop: try EventLoop.start(name: "stage"), log: log)
         let plane = try ControlPlane(
             ControlPlane.Ground(
-                pool: pool, client: client, keys: keys, broker: brokerAddress, metrics: metrics,
-                log: log))
+                pool: pool, ownsDatabase: postgres != nil, client: client, keys: keys,
+                broker: brokerAddress, metrics: metrics, log: log))
         try await plane.load()
         let requests = metrics.histograms(
             "cuelight_http_seconds", "Requests by endpoint.", labels: ["method", "path", "status"])

@@ -32,6 +32,38 @@ extension CuelightAgent {
                 is put back. A running agent lets go of the port meanwhile.
                 """, flags: flash),
             .init(
+                "boards", "the boards of the running agent, and their links",
+                """
+                Lists each board with its port, firmware and state; how many requests its link
+                has sent, sent again and found damaged, and how long a round trip takes.
+                """, flags: [.init("json", "everything, for programs"), stateFolder]),
+            .init(
+                "logs", "show the log in words",
+                """
+                Shows the log of the service (journalctl), of a file, or of the standard input
+                (-), one line each: time, level, who speaks, what, and the details.
+                """,
+                words: [.init("FILE", "the log; - for the standard input", isNeeded: false)],
+                flags: logs),
+            .init(
+                "simulate", "be a board without hardware",
+                """
+                Runs the firmware on this computer, its serial port a pseudo-terminal, until it
+                is stopped. What its pins do is written as one JSON object a line.
+                """, flags: simulate),
+            .init(
+                "completions", "print a shell's completions of this program",
+                "Prints a script; the package has installed it already.",
+                words: [
+                    .init(
+                        "SHELL", "whose", choices: CommandLineProgram.Shell.allCases.map(\.rawValue)
+                    )
+                ]),
+            .init(
+                "manual", "print the manual page",
+                "Prints it in man(7): cuelight-agent manual --date 2026-11-20 | man -l -",
+                flags: [.init("date", "DATE", "of the release, as 2026-11-20", isNeeded: true)]),
+            .init(
                 "doctor", "find what is wrong, and what to do",
                 """
                 Looks at the state folder, the pairing, the server and the broker, the clock, the
@@ -53,8 +85,9 @@ extension CuelightAgent {
             ~/.local/state/cuelight-agent, unless --state-dir names another.
 
             Exit codes: 0 done, 1 failed, 3 not paired, 4 not running, 5 doctor found a
-            problem, 6 flash refused the board or the image and wrote nothing, 7 flash put the
-            former firmware back, 8 flash --resume is needed, 64 the command line was not understood.
+            problem, 6 the journal is of a newer release, 7 flash refused the board or the image
+            and wrote nothing, 8 flash put the former firmware back, 9 flash --resume is needed,
+            64 the command line was not understood.
             """)
 
     private static let stateFolder = CommandLineProgram.Flag(
@@ -78,6 +111,24 @@ extension CuelightAgent {
             isNeeded: true),
         .init("name", "NAME", "what the console calls this computer; else its host name"),
         .init("force", "replace an earlier pairing"), stateFolder,
+    ]
+
+    private static let logs: [CommandLineProgram.Flag] = [
+        .init("follow", "go on with what comes"),
+        .init("lines", "COUNT", "how many of the latest", standard: "100"),
+        .init(
+            "level", "LEVEL", "the least that is shown",
+            choices: Log.Level.allCases.map { "\($0)" }, standard: "debug"),
+        .init("unit", "NAME", "the service", standard: "cuelight-agent.service"),
+    ]
+
+    private static let simulate: [CommandLineProgram.Flag] = [
+        .init("link", "PATH", "where the port appears; else simulated-board in the state folder"),
+        .init("events", "FILE", "what the pins do; - for the screen", standard: "-"),
+        .init("frames", "write down the frames of the link too"),
+        .init("eeprom", "FILE", "what the board remembers; else beside the port"),
+        .init("uid", "DIGITS", "who the board is, 16 hexadecimal digits; else by chance, once"),
+        stateFolder,
     ]
 
     private static let run: [CommandLineProgram.Flag] = [

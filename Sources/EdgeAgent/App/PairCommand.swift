@@ -20,6 +20,7 @@ struct PairCommand {
             throw PairError.alreadyPaired(folder.path)
         }
         try folder.make()
+        try folder.becomeOwner()
         try folder.lock()
         // The token works once.
         try folder.checkRoom()
@@ -45,7 +46,7 @@ struct PairCommand {
         return CuelightAgent.say(
             """
             Paired as "\(paired.identity.name)", agent \(paired.identity.agent).
-            Start it with: cuelight-agent run
+            Start it with: \(folder.isOfService ? "systemctl start cuelight-agent" : "cuelight-agent run")
 
             """)
     }

@@ -20,6 +20,7 @@ struct RunCommand {
     func run(_ signals: Signals) async throws -> Int32 {
         let log = Log(component: "agent", minimum: level)
         let folder = CuelightAgent.folder(flags)
+        try folder.becomeOwner()
         let identity = try folder.identity()
         let loop = try EventLoop.start(name: "agent")
         let worker = try AgentWorker(
@@ -27,12 +28,14 @@ struct RunCommand {
             settings: AgentWorker.Settings(
                 version: Release.version, ports: flags.all("port"),
                 findsUSB: !flags.has("no-usb"), baud: baud,
-                brokerAuthorityFile: flags["broker-ca"]),
+                brokerAuthorityFile: flags["broker-ca"],
+                notifier: ServiceNotifier(environment: Environment.variables)),
             loop: loop, log: log,
             transport: ServerTransport.make(server: identity.server, loop: loop))
         do {
             try await signals.run(on: loop) {
-                try await FlashCommand.recover(folder, loop, log)
+                let recovery = await FlashCommand.recovery(folder, worker.leases, loop, log)
+                defer { recovery?.cancel() }
                 try await worker.run()
             }
         } catch is CancellationError {

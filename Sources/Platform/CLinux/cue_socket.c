@@ -7,6 +7,7 @@
 #include <netdb.h>        // getaddrinfo
 #include <netinet/in.h>   // sockaddr_in6
 #include <netinet/tcp.h>  // TCP_NODELAY
+#include <stddef.h>       // offsetof
 #include <string.h>       // memcpy
 #include <sys/socket.h>   // socket
 #include <sys/stat.h>     // chmod, lstat
@@ -107,6 +108,23 @@ int cue_connect_unix(const char *path) {
     address_t address;
     int size = read_path(path, &address);
     return size < 0 ? size : start_connect(&address, size);
+}
+
+int cue_send_datagram_unix(const char *path, const void *bytes, size_t size) {
+    address_t address;
+    int address_size = read_path(path, &address);
+    if (address_size < 0)
+        return address_size;
+    if (path[0] == '@') {
+        // An abstract name begins with a zero and ends where the address does.
+        address.local.sun_path[0] = 0;
+        address_size = (int)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    ssize_t sent = sendto(fd, bytes, size, MSG_NOSIGNAL, &address.any, (socklen_t)address_size);
+    return close_with(fd, sent == (ssize_t)size ? 0 : errno);
 }
 
 // Whether `path` is a socket on which nobody listens.

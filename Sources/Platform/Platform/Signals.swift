@@ -27,6 +27,15 @@ package final class Signals: Sendable {
                 "signalfd", cue_signalfd_open(numbers, Int32(numbers.count))))
     }
 
+    /// Lets signals end the calling thread's process in the old way again: before it waits where
+    /// no loop runs, or becomes another program.
+    package static func release() {
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
+        signal(SIGPIPE, SIG_DFL)
+    }
+
     private init(descriptor: Int32) { self.descriptor = descriptor }
 
     deinit { close(descriptor) }

@@ -47,12 +47,14 @@ package enum SingleLineName {
     package static func make(_ text: String, lengthMax: Int) throws(Problem) -> String {
         var name = String.UnicodeScalarView()
         var isVisible = false
-        for character in text {
+        let characters = Array(text)
+        for (place, character) in characters.enumerated() {
             if character.unicodeScalars.allSatisfy(isSpace) {
                 if let last = name.last, last != " " { name.append(" ") }
                 continue
             }
-            try check(character)
+            let next = place + 1 < characters.count ? characters[place + 1] : nil
+            try check(character, before: next?.unicodeScalars.first)
             name.append(contentsOf: character.unicodeScalars)
             // A Braille cell without dots looks like a space.
             isVisible = isVisible || character != "\u{2800}"
@@ -68,7 +70,9 @@ package enum SingleLineName {
         scalar.properties.generalCategory == .spaceSeparator
     }
 
-    private static func check(_ character: Character) throws(Problem) {
+    private static func check(
+        _ character: Character, before next: Unicode.Scalar?
+    ) throws(Problem) {
         let scalars = Array(character.unicodeScalars)
         let isEmoji = scalars[0].properties.isEmoji && scalars[0].value > 0x7F
         for (place, scalar) in scalars.enumerated() {
@@ -78,7 +82,11 @@ package enum SingleLineName {
             }
             let before = place > 0 ? scalars[place - 1] : nil
             let after = place + 1 < scalars.count ? scalars[place + 1] : nil
-            guard joins(scalar, before: before, after: after, inEmoji: isEmoji) else {
+            // One that does not join stands at the end of its character.
+            guard
+                joins(scalar, before: before, after: after, inEmoji: isEmoji)
+                    || isZeroWidthNonJoiner(scalar, before, after ?? next)
+            else {
                 throw .invisible(scalar)
             }
         }
@@ -100,16 +108,41 @@ package enum SingleLineName {
     }
 
     /// Whether a scalar that draws nothing belongs where it stands: a variation selector after
-    /// what it varies; a joiner between two emoji; the tags of an emoji flag.
+    /// what it varies; a joiner between two emoji, or after a virama (RFC 5892, A.2); the tags of an
+    /// emoji flag.
     private static func joins(
         _ scalar: Unicode.Scalar, before: Unicode.Scalar?, after: Unicode.Scalar?, inEmoji: Bool
     ) -> Bool {
         guard let before else { return false }
         switch scalar.value {
         case 0xFE00...0xFE0F, 0xE0100...0xE01EF: return !before.properties.isVariationSelector
-        case 0x200D: return inEmoji && after?.properties.isEmoji ?? false
+        case 0x200D: return isVirama(before) || inEmoji && after?.properties.isEmoji ?? false
         case 0xE0020...0xE007F:
             return before.value == 0x1F3F4 || (0xE0020...0xE007E).contains(before.value)
+        default: return false
+        }
+    }
+
+    /// Whether a scalar is the one that keeps two letters apart, where Persian and the scripts of
+    /// India are not written rightly without it (RFC 5892, A.1).
+    private static func isZeroWidthNonJoiner(
+        _ scalar: Unicode.Scalar, _ before: Unicode.Scalar?, _ after: Unicode.Scalar?
+    ) -> Bool {
+        guard scalar.value == 0x200C, let before else { return false }
+        return isVirama(before) || isArabic(before) && after.map(isArabic) ?? false
+    }
+
+    /// The sign that takes a consonant's vowel, before which and after which letters may join.
+    private static func isVirama(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.canonicalCombiningClass == .virama
+    }
+
+    /// A letter of the Arabic script, or a mark on one.
+    private static func isArabic(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x0620...0x065F, 0x066E...0x06D3, 0x06D5...0x06DC, 0x06FA...0x06FC, 0x0750...0x077F,
+            0x08A0...0x08C9:
+            return true
         default: return false
         }
     }

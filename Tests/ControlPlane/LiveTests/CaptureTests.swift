@@ -44,6 +44,15 @@ struct CaptureTests {
         #expect(throws: CaptureError.unknownFormat) { try parse(Array(small[..<10]), piece: 8) }
     }
 
+    @Test("what is wrong with a file is said in words")
+    func words() {
+        #expect("\(CaptureError.unknownFormat)".contains("neither a capture"))
+        #expect("\(CaptureError.unknownVersion(9))".contains("version 9"))
+        #expect("\(CaptureError.malformed(record: 3))".contains("record 3"))
+        #expect("\(CaptureError.tooLarge(record: 4))".contains("record 4"))
+        #expect("\(CaptureError.system(errno: ENOENT))".contains("No such file"))
+    }
+
     @Test("what is no capture is refused by name")
     func refused() {
         #expect(throws: CaptureError.unknownFormat) { try parse(Array("hello".utf8), piece: 9) }

@@ -32,14 +32,14 @@ private struct Stage {
         func add(_ delivery: LiveDelivery) { list.withLock { $0.append(delivery) } }
     }
 
-    init(_ pool: PostgresPool, lease: Duration = LiveLimits.lease) {
+    init(_ pool: PostgresPool, lease: Duration = LiveLimits.lease, isAlone: Bool = false) {
         let log = Log(component: "test", minimum: .error)
         let delivered = delivered
         let opened = opened
         eventLog = EventLog(pool: pool, log: log)
         service = LiveService(
             pool: pool, eventLog: eventLog, hub: hub, identifiers: IDGenerator(), lease: lease,
-            log: log,
+            isAlone: isAlone, log: log,
             findViewer: { account in
                 account.low > 9
                     ? nil
@@ -215,6 +215,23 @@ struct LiveServiceTests {
         let last = Stage(database.pool)
         try await last.service.keepLeases()
         #expect(all.allSatisfy { last.service.summary(of: $0) != nil })
+    }
+
+    @Test(
+        "who is alone with its database waits for no lease of a dead process, and for none of its own"
+    )
+    func alone() async throws {
+        let database = try await TestDatabase.make()
+        let livestream = try await Stage(database.pool).start()
+        // Killed here, with a lease that lasts.
+        let heir = Stage(database.pool, lease: .zero, isAlone: true)
+        try await heir.service.keepLeases()
+        #expect(heir.opened.all.map(\.id) == [livestream.id])
+        // Its own has run out by now, as while the database hangs.
+        _ = try await heir.service.take(.follow, by: heir.ann, in: livestream.id)
+        #expect(heir.delivered.happenings == [.follow])
+        try await heir.service.keepLeases()
+        #expect(heir.opened.all.count == 1, "it was taken again, from itself")
     }
 
     @Test("totals outlive a clean end, and the milestones behind them are known")

@@ -1,4 +1,5 @@
 import Glibc
+import Hardware
 import SharedModels
 import Synchronization
 import TestSupport
@@ -17,12 +18,13 @@ private final class Doubts: Sendable {
 @Suite("Agent core", .serialized)
 struct AgentCoreTests {
     private func stage(
-        _ kind: SimulatedBoard.Kind = .host, clockDoubted: @escaping @Sendable () -> Void = {}
+        _ kind: SimulatedBoard.Kind = .host, cutOffAfter: Duration = .seconds(3600),
+        clockDoubted: @escaping @Sendable () -> Void = {}
     ) async throws -> (SimulatedBoard, TestAgent) {
         let board = try await SimulatedBoard.start(kind)
         let agent = try TestAgent(
             folder: try TestProcess.makeFolder("agent"), ports: [board.port],
-            clockDoubted: clockDoubted)
+            cutOffAfter: cutOffAfter, clockDoubted: clockDoubted)
         try await agent.start()
         try await agent.armed()
         return (board, agent)
@@ -42,6 +44,15 @@ struct AgentCoreTests {
         #expect(outcome.trace.writtenNanoseconds >= outcome.trace.receivedNanoseconds)
         #expect(outcome.trace.acknowledgedNanoseconds > outcome.trace.writtenNanoseconds)
         try await agent.wait("the pin's edge") { board.risings(7).count == 1 }
+        await agent.end()
+    }
+
+    @Test("how long it is up does not go by the clock of the day, which may be set after the start")
+    func uptime() async throws {
+        // By that clock a test agent has started in 1970.
+        let (_, agent) = try await stage()
+        let seconds = await agent.onLoop { $0.telemetry.uptimeSeconds }
+        #expect((0..<86_400).contains(seconds))
         await agent.end()
     }
 
@@ -66,7 +77,8 @@ struct AgentCoreTests {
         }
         for command in commands { await agent.send(.command, command) }
         for command in commands {
-            #expect(try await agent.outcome(of: command.id).status == .executed)
+            let outcome = try await agent.outcome(of: command.id)
+            #expect(outcome.status == .executed, "\(outcome.reason)")
         }
         try await agent.wait("the edges") { board.risings(7).count >= 20 }
         #expect(board.risings(7).count == 20)
@@ -75,10 +87,10 @@ struct AgentCoreTests {
 
     @Test("more than 32 waiting commands of a channel are refused as queue_full")
     func queueFull() async throws {
-        let (_, agent) = try await stage()
+        let (board, agent) = try await stage()
         let running = TestAgent.command(.pulse(durationMilliseconds: 8000), on: "relay1")
         await agent.send(.command, running)
-        _ = try await agent.outcome(of: running.id)
+        #expect(try await agent.outcome(of: running.id).status == .executed)
         let commands = (0..<40).map { _ in
             TestAgent.command(.pulse(durationMilliseconds: 1000), on: "relay1")
         }
@@ -86,6 +98,7 @@ struct AgentCoreTests {
         let refused = agent.outcomes.filter { $0.reason == "queue_full" }
         #expect(refused.count == 40 - 32)
         #expect(refused.allSatisfy { $0.status == .rejected && !$0.detail.isEmpty })
+        #expect(board.level(7) == 1, "the first pulse still runs")
         await agent.end()
     }
 
@@ -129,7 +142,7 @@ struct AgentCoreTests {
 
     @Test("unreadable payloads do nothing, and are answered if they have an id")
     func unreadable() async throws {
-        let (_, agent) = try await stage()
+        let (board, agent) = try await stage()
         let id = TestAgent.command(.off, on: "relay1").id
         await agent.onLoop { core in
             for leaf in [Topic.Leaf.command, .estop, .cancel] {
@@ -141,6 +154,7 @@ struct AgentCoreTests {
                 .command, Array("{\"id\":\"\(id)\",\"operation\":{\"type\":\"fly\"}}".utf8))
         }
         #expect(try await agent.outcome(of: id).reason == "bad_command")
+        #expect(board.risings(7).isEmpty)
         await agent.end()
     }
 
@@ -190,10 +204,11 @@ struct AgentCoreTests {
         await agent.send(
             .estop, EmergencyStop(sequence: 1, isAgentStopped: true, stoppedBoards: []))
         try await agent.start()
-        try await agent.wait("the board stopped", seconds: 5) {
+        try await agent.wait("the board stopped") {
             await agent.onLoop { $0.boards[BoardUID(value: 0xAB)]?.condition == .estopped }
         }
         await agent.end()
+        board.kill()
     }
 
     @Test("until an agent is told what is stopped it moves nothing, however long that takes")
@@ -222,7 +237,7 @@ struct AgentCoreTests {
     @Test("a command taken back before it is done, or before it has come, is cancelled")
     func cancel() async throws {
         let (board, agent) = try await stage()
-        let first = TestAgent.command(.pulse(durationMilliseconds: 300), on: "relay1")
+        let first = TestAgent.command(.pulse(durationMilliseconds: 8000), on: "relay1")
         let second = TestAgent.command(.pulse(durationMilliseconds: 300), on: "relay1")
         let third = TestAgent.command(.pulse(durationMilliseconds: 300), on: "relay2")
         await agent.send(.command, first)
@@ -256,10 +271,10 @@ struct AgentCoreTests {
         let running = TestAgent.command(.pulse(durationMilliseconds: 400), on: "relay1")
         await agent.send(.command, running)
         _ = try await agent.outcome(of: running.id)
-        let waiting = TestAgent.command(
-            .pulse(durationMilliseconds: 10), on: "relay2", lifetimeMilliseconds: 300)
         agent.setAccepting(false)
         await agent.onLoop { $0.setConnected(false, trouble: "cut") }
+        let waiting = TestAgent.command(
+            .pulse(durationMilliseconds: 10), on: "relay2", lifetimeMilliseconds: 1500)
         await agent.send(.command, waiting)
         try await agent.wait("the running pulse to end by itself") { board.level(7) == 0 }
         #expect(await agent.onLoop { $0.boards[BoardUID(value: 0xAB)]?.condition } == .armed)
@@ -270,6 +285,30 @@ struct AgentCoreTests {
         let outcome = try await agent.outcome(of: waiting.id)
         #expect(outcome.status == .expired && outcome.reason == "broker_offline")
         #expect(board.risings(8).isEmpty)
+        await agent.end()
+    }
+
+    @Test("without a broker for too long the board is safe, until the stop state is told again")
+    func cutOff() async throws {
+        let (board, agent) = try await stage(cutOffAfter: .milliseconds(300))
+        let uid = BoardUID(value: 0xAB)
+        let running = TestAgent.command(.pulse(durationMilliseconds: 9000), on: "relay1")
+        await agent.send(.command, running)
+        #expect(try await agent.outcome(of: running.id).status == .executed)
+        await agent.onLoop { $0.setConnected(false, trouble: "cut") }
+        try await agent.wait("a safe board") {
+            await agent.onLoop { $0.boards[uid]?.condition == .safe }
+        }
+        try await agent.wait("the relay to open") { board.level(7) == 0 }
+        // Coming back alone arms nothing: nobody has said yet whether it is stopped.
+        await agent.onLoop { $0.setConnected(true, trouble: "") }
+        let early = TestAgent.command(.pulse(durationMilliseconds: 10), on: "relay2")
+        await agent.send(.command, early)
+        #expect(await agent.onLoop { $0.boards[uid]?.condition } == .safe)
+        await agent.send(
+            .estop, EmergencyStop(sequence: 0, isAgentStopped: false, stoppedBoards: []))
+        #expect(try await agent.outcome(of: early.id).status == .executed)
+        #expect(board.risings(7).count == 1 && board.risings(8).count == 1)
         await agent.end()
     }
 
@@ -303,20 +342,29 @@ struct AgentCoreTests {
             .command, TestAgent.command(.pulse(durationMilliseconds: 8000), on: "relay1"))
         try await agent.wait("the relay") { board.level(7) == 1 }
         await agent.end()
-        try await agent.wait("the relay to open", seconds: 1) { board.level(7) == 0 }
+        try await agent.wait("the relay to open") { board.level(7) == 0 }
+        let pulse = try #require(board.pulses(7).first)
+        #expect(pulse < 7_000_000, "the pulse ended by itself")
     }
 
     @Test("a hung board is given up, and used again when it is back")
     func hang() async throws {
         let (board, agent) = try await stage(.avr)
+        // That it is away may be over before anybody looks; that it booted stays.
+        @Sendable func boot() async -> UInt32? {
+            await agent.onLoop { $0.drivers.values.first?.link?.hello?.nonce }
+        }
+        let before = await boot()
         board.tell("hang")
-        try await agent.wait("the board away") {
-            await agent.onLoop { $0.boards[BoardUID(value: 0xAB)]?.condition != .armed }
+        try await agent.wait("another boot of the board") {
+            let now = await boot()
+            return now != nil && now != before
         }
         try await agent.armed()
         let command = TestAgent.command(.pulse(durationMilliseconds: 10), on: "relay1")
         await agent.send(.command, command)
         #expect(try await agent.outcome(of: command.id).status == .executed)
         await agent.end()
+        board.kill()
     }
 }

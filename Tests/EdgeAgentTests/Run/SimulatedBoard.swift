@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 
 /// A board simulator of the firmware on a pty: the core compiled for this machine, or the Uno's
-/// machine code in real time. It ends with the test.
+/// machine code in real time. It ends with the test. Its time stands still while this process
+/// does: a board that a test left alone for half a second would rightly disarm.
 final class SimulatedBoard: Sendable {
     enum Kind: String, CaseIterable { case host, avr }
 
@@ -28,6 +29,10 @@ final class SimulatedBoard: Sendable {
     /// Holding both ends keeps the simulator's input open.
     private let control: Int32
 
+    private static let keeper: EventLoop = {
+        do { return try EventLoop.start(name: "test-board") } catch { fatalError("\(error)") }
+    }()
+
     static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path()
 
@@ -35,12 +40,13 @@ final class SimulatedBoard: Sendable {
         _ kind: Kind = .host, uid: String = "00000000000000ab"
     ) async throws -> SimulatedBoard {
         let board = try SimulatedBoard(kind, uid: uid)
-        for _ in 0..<1000 where access(board.port, F_OK) != 0 {
+        for _ in 0..<6000 where access(board.port, F_OK) != 0 {
             try await Task.sleep(for: .milliseconds(10))
         }
         guard access(board.port, F_OK) == 0 else {
             throw Problem.silent(TestProcess.text(board.folder + "/log"))
         }
+        keeper.submit { board.keepRunning() }
         return board
     }
 
@@ -48,11 +54,14 @@ final class SimulatedBoard: Sendable {
         let firmware = "\(Self.root)/.build/firmware"
         let program = "\(firmware)/cuelight-board-\(kind.rawValue)"
         guard access(program, X_OK) == 0 else { throw Problem.missing(program) }
-        folder = try TestProcess.makeFolder("board")
+        // In memory where there is such a folder: a board does not wait for a busy disk.
+        let isInMemory = access("/dev/shm", W_OK) == 0
+        folder = try TestProcess.makeFolder("board", under: isInMemory ? "/dev/shm" : "/tmp")
         port = folder + "/port"
         let fifo = folder + "/control"
         guard mkfifo(fifo, 0o600) == 0 else { throw LinuxError.current("mkfifo") }
-        control = open(fifo, O_RDWR | O_CLOEXEC)
+        // Not blocking: nobody reads what is told to a board that was killed.
+        control = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)
         var command = "exec \(program) --pty-link \(port) --events \(folder)/events --uid \(uid)"
         if kind == .avr { command += " --firmware \(firmware)/uno.hex" }
         process = try TestProcess.spawn(
@@ -63,6 +72,12 @@ final class SimulatedBoard: Sendable {
         process.kill()
         close(control)
         try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// Grants the board a little more time, again and again while this process runs.
+    private func keepRunning() {
+        tell("run 100")
+        Self.keeper.schedule(after: .milliseconds(20)) { [weak self] in self?.keepRunning() }
     }
 
     /// A control line, such as `hang` or `reset`.
@@ -78,10 +93,13 @@ final class SimulatedBoard: Sendable {
         let pin: String?
         let level: Int?
         let wallNanoseconds: Int64
-        let received: String?
+        let microseconds: Int64
+        let servo: String?
+        let widthMicroseconds: Int?
 
         enum CodingKeys: String, CodingKey {
-            case pin, level, wallNanoseconds = "wall_ns", received = "uart_rx"
+            case servo, widthMicroseconds = "width_us"
+            case pin, level, wallNanoseconds = "wall_ns", microseconds = "t_us"
         }
     }
 
@@ -105,22 +123,33 @@ final class SimulatedBoard: Sendable {
         return times
     }
 
+    /// How long each pulse of the pin was, in microseconds of the board's clock.
+    func pulses(_ pin: Int) -> [Int64] {
+        var rose: Int64?
+        var lengths: [Int64] = []
+        for event in events where event.pin == "D\(pin)" {
+            if event.level == 1 {
+                rose = rose ?? event.microseconds
+            } else if let start = rose {
+                lengths.append(event.microseconds - start)
+                rose = nil
+            }
+        }
+        return lengths
+    }
+
     /// The pin's last level; nil if it never had one.
     func level(_ pin: Int) -> Int? { events.last { $0.pin == "D\(pin)" }?.level }
 
-    /// When the last byte of each frame of a type was on the line, monotonic nanoseconds.
-    /// A frame that is sent again is the same frame, and counts once.
-    func frames(ofType type: UInt8) -> [Int64] {
-        var last = ""
-        return events.compactMap { event in
-            guard let hex = event.received, hex != last else { return nil }
-            // 00, the COBS code, then the type, which is never zero.
-            let position = hex.index(hex.startIndex, offsetBy: 4, limitedBy: hex.endIndex)
-            guard let position, hex[position...].prefix(2) == String(format: "%02x", type) else {
-                return nil
-            }
-            last = hex
-            return event.wallNanoseconds
+    /// How often the servo at this pin began to hold a position.
+    func holds(_ pin: Int) -> Int {
+        var width = 0
+        var count = 0
+        for event in events where event.servo == "D\(pin)" {
+            let next = event.widthMicroseconds ?? 0
+            if width == 0, next > 0 { count += 1 }
+            width = next
         }
+        return count
     }
 }

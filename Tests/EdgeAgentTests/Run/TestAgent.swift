@@ -39,6 +39,7 @@ final class TestAgent: Sendable {
     init(
         folder: String, ports: [String],
         steps: @escaping @Sendable (JournalStep) -> Void = { _ in },
+        cutOffAfter: Duration = .seconds(3600),
         clockDoubted: @escaping @Sendable () -> Void = {}
     ) throws {
         self.folder = folder
@@ -48,7 +49,7 @@ final class TestAgent: Sendable {
         core = AgentCore(
             AgentCore.Setup(
                 version: "test", clock: "here", startedAtMilliseconds: 0,
-                ports: PortScanner(configured: ports, findsUSB: false),
+                ports: PortScanner(configured: ports, findsUSB: false), cutOffAfter: cutOffAfter,
                 clockDoubted: clockDoubted),
             journal: try Journal(path: folder + "/journal.db"),
             uplink: Uplink { leaf, payload, _, done in
@@ -124,13 +125,13 @@ final class TestAgent: Sendable {
         }
     }
 
-    func outcome(of id: CommandID, seconds: Int = 20) async throws -> Outcome {
+    func outcome(of id: CommandID, seconds: Int = 60) async throws -> Outcome {
         try await wait("the outcome of \(id)", seconds: seconds) { !self.outcomes(of: id).isEmpty }
         return outcomes(of: id)[0]
     }
 
     func wait(
-        _ what: String, seconds: Int = 20, until condition: () async -> Bool
+        _ what: String, seconds: Int = 60, until condition: () async -> Bool
     ) async throws {
         let end = SystemTime.monotonicNanoseconds + Int64(seconds) * 1_000_000_000
         while SystemTime.monotonicNanoseconds < end {
@@ -151,7 +152,7 @@ final class TestAgent: Sendable {
 
     static func command(
         _ operation: SharedModels.Operation, on channel: String,
-        board: BoardUID = BoardUID(value: 0xAB), lifetimeMilliseconds: Int64 = 10_000,
+        board: BoardUID = BoardUID(value: 0xAB), lifetimeMilliseconds: Int64 = 60_000,
         aheadMilliseconds: Int64 = 0
     ) -> Command {
         var random = SystemRandomNumberGenerator()

@@ -234,6 +234,10 @@ struct EndpointTests {
             ) { call in
                 try .page([call.limit(), 7], nextCursor: call.query("sort"))
             },
+            Endpoint(
+                .post, "/sign-in", "For everybody.", tag: "t", access: .open, rate: .login,
+                answer: .item(.text)
+            ) { call in try .item(Made(name: call.caller?.subject ?? "nobody")) },
         ]
         let hooks = Hooks(
             authenticate: { request in
@@ -290,6 +294,18 @@ struct EndpointTests {
         #expect(try await ask(application, .get, "/list", token: "bad").status == 401)
         #expect(
             try await ask(application, .get, "/list", token: "bad", peer: "6.6.6.6").status == 429)
+    }
+
+    @Test("who is signed in, was, or never was: what is open to everybody takes no notice")
+    func open() async throws {
+        let application = application()
+        for token in [nil, "ann", "bad", "busy"] {
+            let answer = try await ask(application, .post, "/sign-in", token: token)
+            #expect(answer.text == #"{"data":{"name":"nobody"},"request_id":"r1"}"#)
+        }
+        // Its limit goes by the address, however many accounts somebody has.
+        #expect(
+            try await ask(application, .post, "/sign-in", token: "ann", peer: "busy").status == 429)
     }
 
     @Test("pages have their envelope, queries are checked")

@@ -3,6 +3,16 @@ import Platform
 import Synchronization
 import TestSupport
 
+extension HTTPLimits {
+    /// With deadlines that no busy computer reaches; a test of one sets it itself.
+    static var patient: HTTPLimits {
+        var limits = HTTPLimits()
+        limits.headDeadline = .seconds(300)
+        limits.bodyGrace = .seconds(300)
+        return limits
+    }
+}
+
 /// A server on a free port, stopped at the end of `body`.
 struct TestServer: Sendable {
     let port: UInt16
@@ -24,7 +34,7 @@ struct TestServer: Sendable {
     }
 
     static func run(
-        _ endpoints: [Endpoint], hooks: Hooks = Hooks(), limits: HTTPLimits = HTTPLimits(),
+        _ endpoints: [Endpoint], hooks: Hooks = Hooks(), limits: HTTPLimits = .patient,
         loopCount: Int = 1, time: TimeSource = .system, rights: StreamRights? = nil,
         fallback: (@Sendable (Request) async -> Response?)? = nil,
         _ body: (TestServer) async throws -> Void

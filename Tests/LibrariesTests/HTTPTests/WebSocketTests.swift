@@ -235,14 +235,14 @@ struct WebSocketTests {
             let quick = try await WebSocketClient.open(server, "/viewers/a")
             try await server.waitForViewers(hub, "a", 2)
             let text = String(repeating: "x", count: 10_000)
-            var sent = 0
-            while seen.codes.withLock({ $0.isEmpty }), sent < 3000 {
+            // Several times what the sockets' own buffers hold.
+            for _ in 0..<2000 {
                 hub.publish(.init(data: text), to: "a")
-                sent += 1
-                _ = try await quick.frames(sent)
+                _ = try await quick.frames(1)
+                _ = quick.client.take()
             }
+            await eventually("its end is known") { seen.codes.withLock { !$0.isEmpty } }
             #expect(seen.codes.withLock { $0 } == [.tryAgainLater])
-            #expect(sent < 3000)
             slow.end()
         }
     }
@@ -312,9 +312,9 @@ struct WebSocketTests {
 
     @Test("pings go out, and a peer that never answers is closed")
     func silence() async throws {
-        var limits = HTTPLimits()
+        var limits = HTTPLimits.patient
         limits.pingInterval = .milliseconds(100)
-        limits.silenceDeadline = .milliseconds(400)
+        limits.silenceDeadline = .seconds(3)
         limits.tick = .milliseconds(20)
         let seen = Seen()
         try await TestServer.run(endpoints(Hub(), seen), limits: limits) { server in
@@ -334,7 +334,7 @@ struct WebSocketTests {
 
 extension TestServer {
     func waitForViewers(_ hub: Hub, _ topic: String, _ count: Int) async throws {
-        let deadline = SystemTime.monotonicNanoseconds + 10_000_000_000
+        let deadline = SystemTime.monotonicNanoseconds + 60_000_000_000
         while hub.viewerCount(of: topic) != count {
             try #require(
                 SystemTime.monotonicNanoseconds < deadline, "\(hub.viewerCount(of: topic))")

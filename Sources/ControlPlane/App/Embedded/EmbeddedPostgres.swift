@@ -40,6 +40,9 @@ struct EmbeddedPostgres {
         url.replacing("/\(Self.databaseName)?", with: "/postgres?")
     }
 
+    private static let leftoverTries = 50
+    private static let leftoverPause = Duration.milliseconds(100)
+
     private static let environment = [
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC",
     ]
@@ -51,7 +54,7 @@ struct EmbeddedPostgres {
     ) async throws {
         log.info("making a PostgreSQL cluster", ["folder": .string(cluster)])
         let unfinished = cluster + ".new"
-        if access(unfinished, F_OK) == 0 { try FileManager.default.removeItem(atPath: unfinished) }
+        try await removeLeftover(unfinished)
         try ServiceProgram.makeFolder(unfinished, for: user, mode: 0o700)
         let output = OutputTail()
         let child = try await ChildProcess.start(
@@ -73,6 +76,21 @@ struct EmbeddedPostgres {
         }
         guard rename(unfinished, cluster) == 0 else {
             throw LinuxError.current("move \(unfinished) to \(cluster)")
+        }
+    }
+
+    /// Removes what a start left that was killed. What it had started ends by itself, but may
+    /// write there for a moment still; so it is tried again for five seconds.
+    private static func removeLeftover(_ folder: String) async throws {
+        for attempt in 1... {
+            guard access(folder, F_OK) == 0 else { return }
+            do { return try FileManager.default.removeItem(atPath: folder) } catch {
+                guard attempt < leftoverTries else {
+                    throw EmbeddedProblem.cannotMakeCluster(
+                        "\(folder), which an earlier start left, cannot be removed; remove it")
+                }
+            }
+            try await Task.sleep(for: leftoverPause)
         }
     }
 

@@ -257,8 +257,8 @@ struct StopReportJSON: Encodable {
                 "offline", agents,
                 "agents that are away: no command reaches them, and they obey before anything "
                     + "else when they are back. Where the agent has died its boards are safe "
-                    + "within 600 ms; where it is only cut off, what is on ends by its own "
-                    + "limits"),
+                    + "within 600 ms; where it is only cut off, it makes them safe 10 s after "
+                    + "it noticed, which takes up to 20 s, unless their own limits come first"),
         ]))
 
     private static let agents = Schema.array(

@@ -23,6 +23,7 @@ package final class LiveService: Sendable {
     private let time: TimeSource
     private let log: Log
     private let leaseSeconds: Double
+    private let isAlone: Bool
     private let process: ProcessID
     private let findViewer: FindViewer
     private let deliver: Deliver
@@ -30,10 +31,15 @@ package final class LiveService: Sendable {
     private let rooms = Mutex<[LivestreamID: OpenRoom]>([:])
     private let viewers = Mutex<[AccountID: (viewer: Viewer, atNanoseconds: Int64)]>([:])
 
-    /// - Parameter lease: how long livestreams are held without renewing.
+    /// - Parameters:
+    ///   - lease: how long livestreams are held without renewing.
+    ///   - isAlone: no other process can use the database. Then livestreams are held for as long
+    ///     as this one lives, however long the database hangs, and what a dead one held is taken
+    ///     at once.
     package init(
         pool: PostgresPool, eventLog: EventLog, hub: Hub, identifiers: IDGenerator,
-        time: TimeSource = .system, lease: Duration = LiveLimits.lease, log: Log,
+        time: TimeSource = .system, lease: Duration = LiveLimits.lease,
+        isAlone: Bool = false, log: Log,
         findViewer: @escaping FindViewer, deliver: @escaping Deliver,
         opened: @escaping Opened = { _ in }
     ) {
@@ -44,6 +50,7 @@ package final class LiveService: Sendable {
         self.time = time
         self.log = log.of("live")
         leaseSeconds = Double(lease.wholeNanoseconds) / 1e9
+        self.isAlone = isAlone
         process = identifiers.next()
         self.findViewer = findViewer
         self.deliver = deliver
@@ -208,7 +215,7 @@ package final class LiveService: Sendable {
         }
         let takenAt = now
         let taken = try await store.takeOver(
-            owner: process, leaseSeconds: leaseSeconds,
+            besides: Array(kept), owner: process, isAlone: isAlone, leaseSeconds: leaseSeconds,
             leaseSecondsMax: Double(LiveLimits.leaseMax.wholeNanoseconds) / 1e9,
             limit: LiveLimits.takenOverAtOnce)
         for livestream in taken { _ = open(livestream, isResumed: true, leasedAt: takenAt) }
@@ -255,6 +262,7 @@ package final class LiveService: Sendable {
     }
 
     private func deadline(leasedAt begun: Moment) -> Int64 {
+        if isAlone { return .max }
         let margin = min(LiveLimits.leaseMargin.wholeNanoseconds, Int64(leaseSeconds * 5e8))
         return begun.monotonicNanoseconds &+ Int64(leaseSeconds * 1e9) &- margin
     }

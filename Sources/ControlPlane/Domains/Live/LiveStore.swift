@@ -121,8 +121,12 @@ struct LiveStore: Sendable {
 
     /// Takes livestreams whose process stopped renewing; each goes to one taker alone. A lease that
     /// lasts for longer than any can was given before the clock was set back.
+    /// - Parameters:
+    ///   - held: what `owner` holds already.
+    ///   - isAlone: whether every other holder is dead, so that no lease of theirs counts.
     func takeOver(
-        owner: ProcessID, leaseSeconds: Double, leaseSecondsMax: Double, limit: Int
+        besides held: [LivestreamID], owner: ProcessID, isAlone: Bool, leaseSeconds: Double,
+        leaseSecondsMax: Double, limit: Int
     ) async throws -> [Livestream] {
         try await pool.query(
             """
@@ -131,9 +135,10 @@ struct LiveStore: Sendable {
                 lease_expires_at = now() + make_interval(secs => \(leaseSeconds))
             WHERE id IN (
                 SELECT id FROM live.livestream
-                WHERE ended_at IS NULL
+                WHERE ended_at IS NULL AND id <> ALL(\(held))
                     AND (lease_expires_at IS NULL OR lease_expires_at < now()
-                        OR lease_expires_at > now() + make_interval(secs => \(leaseSecondsMax)))
+                        OR lease_expires_at > now() + make_interval(secs => \(leaseSecondsMax))
+                        OR \(isAlone) AND lease_owner <> \(owner))
                 ORDER BY id LIMIT \(limit) FOR UPDATE SKIP LOCKED)
             RETURNING \(Self.columns)
             """, row: Self.livestream)

@@ -49,12 +49,19 @@ package struct BoardSession: Sendable {
     private var reboots: [Int64] = []
     /// Why nothing new may be sent; nil if it may.
     private var hold: Reason?
+    /// Nobody can reach the agent to stop it, so the board is not kept armed.
+    private var isCutOff: Bool
 
     /// - Parameters:
     ///   - manifest: of this or an earlier connection.
     ///   - isStopped: the latched E-stop.
     ///   - hold: why commands may not go out yet; nil if they may.
-    package init(uid: BoardUID, manifest: BoardManifest, isStopped: Bool, hold: Reason?) {
+    ///   - isCutOff: whether the broker has been away for too long.
+    package init(
+        uid: BoardUID, manifest: BoardManifest, isStopped: Bool, hold: Reason?,
+        isCutOff: Bool = false
+    ) {
+        self.isCutOff = isCutOff
         self.uid = uid
         self.manifest = manifest
         self.isStopped = isStopped
@@ -64,7 +71,7 @@ package struct BoardSession: Sendable {
     /// What the link shall make of the board.
     package var wish: LinkSession.Wish {
         if isStopped { return .stopped }
-        return isQuarantined ? .safe : .armed
+        return isQuarantined || isCutOff ? .safe : .armed
     }
 
     /// For the state topic.
@@ -215,6 +222,9 @@ package struct BoardSession: Sendable {
 
     /// Whether commands may go out: the broker is there and the stop state is known.
     package mutating func hold(because hold: Reason?) { self.hold = hold }
+
+    /// Whether the broker has been away for so long that the board must not be on any more.
+    package mutating func cutOff(_ isCutOff: Bool) { self.isCutOff = isCutOff }
 
     /// The board was identified on a port.
     package mutating func connect(_ manifest: BoardManifest, _ state: LinkState) {

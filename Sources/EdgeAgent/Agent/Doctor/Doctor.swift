@@ -8,6 +8,8 @@ package struct Doctor: Sendable {
     package enum Limits {
         package static let freeMinBytes: Int64 = 100 * 1024 * 1024
         package static let skewMaxMilliseconds: Int64 = 2_000
+        /// Frames sent again from which on more than 2 % of all are a bad link.
+        static let retriesSuspicious = 10
         static let commandNameMax = 64
         static let processesMax = 20_000
     }
@@ -254,7 +256,10 @@ package struct Doctor: Sendable {
                     advice: channel.advice))
         }
         if let link = board.link {
-            let isPoor = link.retries * 50 > link.sent || (link.board?.overruns ?? 0) > 0
+            // A few frames sent again say that this computer was busy, not that the cable is bad.
+            let isPoor =
+                link.retries >= Limits.retriesSuspicious && link.retries * 50 > link.sent
+                || (link.board?.overruns ?? 0) > 0
             findings.append(
                 Finding(
                     isPoor ? .bad : .good, "link of \(board.uid)",

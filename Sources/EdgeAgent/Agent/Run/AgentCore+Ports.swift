@@ -11,7 +11,7 @@ extension AgentCore: PortOwner {
     }
 
     func wish(for board: BoardUID) -> LinkSession.Wish {
-        boards[board]?.wish ?? (stop.stops(board) ? .stopped : .armed)
+        boards[board]?.wish ?? (stop.stops(board) ? .stopped : isCutOff ? .safe : .armed)
     }
 
     func identified(_ identity: LinkSession.Identity, on driver: PortDriver) -> String? {

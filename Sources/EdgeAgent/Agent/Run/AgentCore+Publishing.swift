@@ -20,7 +20,7 @@ extension AgentCore {
     package var telemetry: AgentTelemetry {
         AgentTelemetry(
             uptimeSeconds: Int(
-                max(0, SystemTime.unixMilliseconds - setup.startedAtMilliseconds) / 1000),
+                (SystemTime.monotonicNanoseconds - startedNanoseconds) / 1_000_000_000),
             residentBytes: Int(cue_resident_bytes()), spooledOutcomes: journal.spooledCount,
             droppedOutcomes: journal.droppedOutcomes,
             links: drivers.values.compactMap { driver in

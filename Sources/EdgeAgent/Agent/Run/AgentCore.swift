@@ -18,14 +18,18 @@ package final class AgentCore: @unchecked Sendable {
         package var startedAtMilliseconds: Int64
         package var ports: PortScanner
         package var baud: Int
+        /// How long boards stay armed without the broker, as nobody can stop them then. Longer
+        /// than a restart of the broker; no viewer's cue lives longer anyway.
+        package var cutOffAfter: Duration
         /// Told when what is known of the server's clock may be wrong; `setClockAhead` answers.
         package var clockDoubted: @Sendable () -> Void
 
         package init(
             version: String, clock: String, startedAtMilliseconds: Int64,
-            ports: PortScanner, baud: Int = 115_200,
+            ports: PortScanner, baud: Int = 115_200, cutOffAfter: Duration = .seconds(10),
             clockDoubted: @escaping @Sendable () -> Void = {}
         ) {
+            self.cutOffAfter = cutOffAfter
             self.clockDoubted = clockDoubted
             self.version = version
             self.clock = clock
@@ -57,6 +61,8 @@ package final class AgentCore: @unchecked Sendable {
     let decoder = JSONDecoder()
     let encoder = JSONEncoder()
 
+    /// Monotonic; many of these computers know the time of day only after they have started.
+    let startedNanoseconds = SystemTime.monotonicNanoseconds
     var boards: [BoardUID: BoardSession] = [:]
     var drivers: [String: PortDriver] = [:]
     var driverOfBoard: [BoardUID: PortDriver] = [:]
@@ -70,6 +76,9 @@ package final class AgentCore: @unchecked Sendable {
     var rivals = RivalWatch()
     /// Whether the wanted stop state has been told on this connection; nothing moves before.
     var isStopKnown = false
+    /// The broker has been away, or has not told the stop state, for `Setup.cutOffAfter`.
+    var isCutOff = false
+    private var cutOffTimer: LoopTimer?
     var cancelled: [CommandID] = []
     var order: UInt64 = 0
     var isStatePending = false
@@ -112,6 +121,7 @@ package final class AgentCore: @unchecked Sendable {
         for path in setup.ports.missing {
             log.warning("waiting for a port that is not there", ["port": .string(path)])
         }
+        awaitStop()
         scan()
         prune()
         sendTelemetry()
@@ -123,6 +133,7 @@ package final class AgentCore: @unchecked Sendable {
         isEnded = true
         for driver in drivers.values { driver.end() }
         for alarm in alarms.values { alarm.cancel() }
+        cutOffTimer?.cancel()
         spooler.forget()
     }
 
@@ -135,6 +146,7 @@ package final class AgentCore: @unchecked Sendable {
         self.isConnected = isConnected
         watchRivals()
         isStopKnown = false
+        awaitStop()
         spooler.setOnline(isConnected)
         if isConnected {
             publishManifest()
@@ -180,12 +192,36 @@ package final class AgentCore: @unchecked Sendable {
     func learnStop() {
         guard isConnected, !isStopKnown else { return }
         isStopKnown = true
+        cutOffTimer?.cancel()
+        cutOffTimer = nil
+        setCutOff(false)
         releaseBoards()
+    }
+
+    /// From now on nobody can stop what moves; if that lasts, the boards are made safe.
+    private func awaitStop() {
+        guard cutOffTimer == nil, !isCutOff else { return }
+        cutOffTimer = loop.schedule(after: setup.cutOffAfter) { [weak self] in
+            guard let self, !isEnded else { return }
+            log.warning("the boards are made safe: no E-stop could reach them")
+            setCutOff(true)
+        }
+    }
+
+    private func setCutOff(_ isCutOff: Bool) {
+        guard isCutOff != self.isCutOff else { return }
+        self.isCutOff = isCutOff
+        for uid in boards.keys {
+            boards[uid]?.cutOff(isCutOff)
+            if let wish = boards[uid]?.wish { driverOfBoard[uid]?.become(wish) }
+        }
+        stateChanged()
     }
 
     func addBoard(_ uid: BoardUID, _ manifest: BoardManifest) {
         boards[uid] = BoardSession(
-            uid: uid, manifest: manifest, isStopped: stop.stops(uid), hold: hold)
+            uid: uid, manifest: manifest, isStopped: stop.stops(uid), hold: hold,
+            isCutOff: isCutOff)
         alarms[uid] = Alarm(loop: loop) { [weak self] in self?.advance(uid) }
     }
 

@@ -17,16 +17,19 @@ package final class AgentWorker: Worker {
         package var baud: Int
         /// PEM file of the broker's authority; nil for the system's.
         package var brokerAuthorityFile: String?
+        /// The service manager, if there is one.
+        package var notifier: ServiceNotifier?
 
         package init(
             version: String, ports: [String], findsUSB: Bool, baud: Int = 115_200,
-            brokerAuthorityFile: String? = nil
+            brokerAuthorityFile: String? = nil, notifier: ServiceNotifier? = nil
         ) {
             self.version = version
             self.ports = ports
             self.findsUSB = findsUSB
             self.baud = baud
             self.brokerAuthorityFile = brokerAuthorityFile
+            self.notifier = notifier
         }
     }
 
@@ -95,9 +98,12 @@ package final class AgentWorker: Worker {
     package var leases: PortLeases { PortLeases.of(core) }
 
     package func run() async throws {
+        // Before the broker may deliver: what waits there is meant for boards that the journal
+        // knows, and must not come before what a dead process left is taken up.
+        let control = try await start()
         connectCore()
         try await WorkerGroup(
-            [journalKeeper, client, keeper, clockWatch, CoreWorker(self)],
+            [journalKeeper, client, keeper, clockWatch, CoreWorker(self, control)],
             deadline: .seconds(5), log: log
         ).run()
     }
@@ -135,6 +141,8 @@ package final class AgentWorker: Worker {
         var configuration = MQTTConfiguration(
             address: address ?? found, clientID: client, username: client,
             password: { keeper.password })
+        // Half the usual: a broker that hangs is noticed within 20 s, as no E-stop comes through.
+        configuration.keepAlive = .seconds(10)
         let topic = Topic(workspace: identity.workspace, agent: identity.agent, leaf: .state)
         configuration.will = MQTTMessage(
             topic: topic.name, payload: try offline(settings.version), isRetained: true)
@@ -165,49 +173,57 @@ package final class AgentWorker: Worker {
         }
     }
 
-    /// Starts the core and the control socket, waits for cancellation, and ends both.
+    /// Starts the core and the control socket.
+    private func start() async throws -> ControlBox {
+        try await withCheckedThrowingContinuation { done in
+            loop.submit { [self] in
+                let control = ControlServer(
+                    path: folder.controlPath, loop: loop, log: log,
+                    lease: { [core] in core.lease($0, seconds: $1) },
+                    release: { [core] in core.release($0) }
+                ) { [core] in core.status }
+                let report = settings.notifier.map { notifier in
+                    ServiceReport(notifier, loop: loop, log: log) { [core] in core.statusLine }
+                }
+                do {
+                    try core.start()
+                    try control.start()
+                    report?.start()
+                    done.resume(returning: ControlBox(control, report))
+                } catch {
+                    done.resume(throwing: error)
+                }
+            }
+        }
+    }
+
+    /// Waits for cancellation, and ends the core and the control socket.
     private struct CoreWorker: Worker {
         let name = "core"
         private let agent: AgentWorker
+        private let control: ControlBox
 
-        init(_ agent: AgentWorker) { self.agent = agent }
+        init(_ agent: AgentWorker, _ control: ControlBox) {
+            self.agent = agent
+            self.control = control
+        }
 
         func run() async throws {
-            let control = try await start()
             let (ends, end) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
             await withTaskCancellationHandler {
                 for await _ in ends { break }
             } onCancel: {
                 end.finish()
             }
-            await stop(control)
-        }
-
-        private func start() async throws -> ControlBox {
-            let agent = agent
-            return try await withCheckedThrowingContinuation { done in
-                agent.loop.submit {
-                    let core = agent.core
-                    let control = ControlServer(
-                        path: agent.folder.controlPath, loop: agent.loop, log: agent.log,
-                        lease: { core.lease($0, seconds: $1) }, release: { core.release($0) }
-                    ) { core.status }
-                    do {
-                        try core.start()
-                        try control.start()
-                        done.resume(returning: ControlBox(control))
-                    } catch {
-                        done.resume(throwing: error)
-                    }
-                }
-            }
+            await stop()
         }
 
         /// A stop without a will must say itself that the agent is offline.
-        private func stop(_ control: ControlBox) async {
+        private func stop() async {
             let agent = agent
             await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
                 agent.loop.submit {
+                    control.report?.stop()
                     control.server.end()
                     agent.core.end()
                     // It was encoded once already, for the will.
@@ -228,9 +244,14 @@ package final class AgentWorker: Worker {
     }
 
     private final class ControlBox: @unchecked Sendable {
-        // Safe: only carried; the server is used on the loop alone.
+        // Safe: only carried; server and report are used on the loop alone.
         let server: ControlServer
-        init(_ server: ControlServer) { self.server = server }
+        let report: ServiceReport?
+
+        init(_ server: ControlServer, _ report: ServiceReport?) {
+            self.server = server
+            self.report = report
+        }
     }
 
     /// What is made later than what refers to it; set once, before anything runs.

@@ -39,7 +39,14 @@ package struct StateFolder: Sendable, Hashable {
     /// Of a file that is read whole.
     private static let fileMaxBytes = 64 * 1024
 
+    private static let servicePath = "/var/lib/cuelight-agent"
+
     package let path: String
+
+    /// Whether the folder is the packaged service's, where systemd runs it.
+    package var isOfService: Bool {
+        path == Self.servicePath && access("/run/systemd/system", F_OK) == 0
+    }
 
     package init(path: String) { self.path = path }
 
@@ -51,7 +58,7 @@ package struct StateFolder: Sendable, Hashable {
         {
             return StateFolder(path: String(first))
         }
-        if getuid() == 0 { return StateFolder(path: "/var/lib/cuelight-agent") }
+        if getuid() == 0 { return StateFolder(path: servicePath) }
         if let state = environment("XDG_STATE_HOME"), !state.isEmpty {
             return StateFolder(path: "\(state)/cuelight-agent")
         }
@@ -67,6 +74,25 @@ package struct StateFolder: Sendable, Hashable {
     /// Makes the folder and its parents, for the owner alone.
     package func make() throws(Problem) {
         do { try Folder.make(path, mode: 0o700, isPrivate: true) } catch { throw .system(error) }
+    }
+
+    /// Root becomes the user to whom the folder belongs, with that user's groups: what it makes
+    /// there must be the service's. Nothing for anybody else, or where the folder is root's.
+    package func becomeOwner() throws(Problem) {
+        var found = stat()
+        guard geteuid() == 0, stat(path, &found) == 0, found.st_uid != 0 else { return }
+        do throws(LinuxError) {
+            guard let user = getpwuid(found.st_uid) else {
+                throw .init("\(path) belongs to user \(found.st_uid), who", code: ESRCH)
+            }
+            guard initgroups(user.pointee.pw_name, user.pointee.pw_gid) == 0 else {
+                throw .current("initgroups")
+            }
+            guard setgid(user.pointee.pw_gid) == 0 else { throw .current("setgid") }
+            guard setuid(found.st_uid) == 0 else { throw .current("setuid") }
+        } catch {
+            throw .system(error)
+        }
     }
 
     /// Holds the folder for this process.

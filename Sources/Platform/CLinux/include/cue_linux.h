@@ -88,6 +88,9 @@ int cue_connect_ip(const char *address, uint16_t port);
 // Replaces a socket file that nobody listens on. The file gets `mode`.
 int cue_listen_unix(const char *path, uint32_t mode, int backlog);
 int cue_connect_unix(const char *path);
+// Sends one datagram to the unix socket `path` (a leading @ stands for an abstract name), without
+// waiting. Returns 0 or -errno.
+int cue_send_datagram_unix(const char *path, const void *bytes, size_t size);
 // How an unfinished connect ended, once the descriptor is writable: 0 or -errno.
 int cue_connect_result(int fd);
 // The port a socket is bound to, 0 for one without, or -errno.

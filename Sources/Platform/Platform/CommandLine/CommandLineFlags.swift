@@ -118,6 +118,12 @@ package struct CommandLineFlags: Sendable {
             let stray = UsageError.short(words[command.words.count])
             throw UsageError("\(command.name) does not take \"\(stray)\"", of: command)
         }
+        for (given, word) in zip(words, command.words)
+        where !word.choices.isEmpty && !word.choices.contains(given) {
+            let hint = NearestName.hint(of: given, among: word.choices)
+            throw UsageError(
+                "\(word.name) must be one of \(UsageError.list(word.choices))\(hint)", of: command)
+        }
         var missing = command.words.dropFirst(words.count).filter(\.isNeeded).map(\.name)
         missing += command.flags.filter { $0.isNeeded && self[$0.name] == nil }.map {
             "--\($0.name) \($0.value)"

@@ -11,13 +11,13 @@ extension CommandLineProgram {
     package func help(of command: Command) -> String {
         var text = "Usage: \(usage(of: command))\n\n\(command.long)\n\n"
         text += Self.table(
-            command.words.map { ($0.name, $0.about) } + command.flags.map(Self.row)
+            command.words.map { ($0.name, Self.about(of: $0)) } + command.flags.map(Self.row)
                 + [("-h, --help", "print this")])
         return text
     }
 
     /// What must be given, by name; the rest as `[FLAGS]`.
-    private func usage(of command: Command) -> String {
+    func usage(of command: Command) -> String {
         var parts = [name, command.name]
         parts += command.words.map { $0.isNeeded ? $0.name : "[\($0.name)]" }
         parts += command.flags.filter(\.isNeeded).map { "--\($0.name) \($0.value)" }
@@ -25,7 +25,11 @@ extension CommandLineProgram {
         return parts.joined(separator: " ")
     }
 
-    private static func row(of flag: Flag) -> (String, String) {
+    static func about(of word: Word) -> String {
+        word.choices.isEmpty ? word.about : "\(word.about): \(UsageError.list(word.choices))"
+    }
+
+    static func row(of flag: Flag) -> (String, String) {
         var about = flag.about
         if !flag.choices.isEmpty {
             about += (about.isEmpty ? "" : ": ") + UsageError.list(flag.choices)

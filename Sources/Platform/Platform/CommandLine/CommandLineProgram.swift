@@ -1,5 +1,5 @@
-/// A program's command line, declared once: the parser and the help both read the declaration,
-/// so that neither can know what the other does not.
+/// A program's command line, declared once: the parser, the help, the manual page and the shells'
+/// completions read the declaration, so that none can know what the others do not.
 ///
 /// ```
 /// let program = CommandLineProgram(
@@ -55,11 +55,16 @@ package struct CommandLineProgram: Sendable {
         /// As help writes it, such as `FILE`.
         package let name: String
         package let about: String
+        /// The only words that will do; empty if any will.
+        package let choices: [String]
         package let isNeeded: Bool
 
-        package init(_ name: String, _ about: String, isNeeded: Bool = true) {
+        package init(
+            _ name: String, _ about: String, choices: [String] = [], isNeeded: Bool = true
+        ) {
             self.name = name
             self.about = about
+            self.choices = choices
             self.isNeeded = isNeeded
         }
     }

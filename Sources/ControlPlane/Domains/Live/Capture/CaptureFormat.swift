@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// One frame of a capture, with when it arrived.
 package struct CapturedFrame: Hashable, Sendable {
     /// Microseconds since the start of the capture; never less than the frame before.
@@ -45,7 +47,7 @@ package enum CaptureFormat {
 }
 
 /// Why a capture or a recording could not be read.
-package enum CaptureError: Error, Equatable, Sendable {
+package enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Neither a capture nor lines of recorded messages.
     case unknownFormat
     /// A capture of a version that we do not know.
@@ -56,4 +58,17 @@ package enum CaptureError: Error, Equatable, Sendable {
     case malformed(record: Int)
     /// The system refused to open, read or write the file.
     case system(errno: Int32)
+
+    package var description: String {
+        switch self {
+        case .unknownFormat:
+            "the file is neither a capture (docs/webcast.md) nor recorded messages as JSON lines"
+        case .unknownVersion(let version):
+            "the capture is of version \(version), which this release cannot read"
+        case .tooLarge(let record):
+            "record \(record) of the file is above \(LiveLimits.captureRecordBytes) bytes"
+        case .malformed(let record): "record \(record) of the file cannot be read"
+        case .system(let code): "the file cannot be used: \(String(cString: strerror(code)))"
+        }
+    }
 }

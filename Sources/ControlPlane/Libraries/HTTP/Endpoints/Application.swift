@@ -65,7 +65,7 @@ package struct Application: Sendable {
         _ endpoint: Endpoint, _ request: Request, _ values: [String]
     ) async throws -> Response {
         let changeCount = endpoint.answer.isStream ? rights.changeCount : 0
-        let caller = try await authenticate(request)
+        let caller = try await authenticate(request, for: endpoint)
         let call = Call(
             request: request, caller: caller, endpoint: endpoint, pathValues: values)
         try await checkRate(endpoint.rate, caller?.subject ?? request.peer)
@@ -96,7 +96,9 @@ package struct Application: Sendable {
         }
     }
 
-    private func authenticate(_ request: Request) async throws -> Caller? {
+    private func authenticate(_ request: Request, for endpoint: Endpoint) async throws -> Caller? {
+        // Whoever signs in again may still send the credential that has run out.
+        guard endpoint.access != .open else { return nil }
         do {
             return try await hooks.authenticate(request)
         } catch let error as HTTPError where error.status == .unauthorized {

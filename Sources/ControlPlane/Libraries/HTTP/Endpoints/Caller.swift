@@ -42,7 +42,8 @@ package struct Caller: Sendable, Hashable {
 
 /// Who may call an endpoint.
 package enum Access: Sendable, Hashable {
-    /// Everybody. If the request carries a credential, it is looked at all the same.
+    /// Everybody. No credential is looked at, so one that has run out does no harm; limits go by
+    /// the address.
     case open
     /// Whoever is signed in.
     case signedIn

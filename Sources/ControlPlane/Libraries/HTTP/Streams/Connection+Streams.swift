@@ -2,7 +2,7 @@ extension Connection {
     /// Turns into a WebSocket; the handshake was checked by `WebSocketHandshake`.
     func beginWebSocket(_ response: Response, _ handler: WebSocketHandler) {
         guard let current = exchange else { return }
-        deadlineNanoseconds = firstPing()
+        beginLong(response.right)
         enqueueHead(response, .none)
         exchange?.answer = .ended
         let session = WebSocketSession(handler, WebSocket(id: current.request.id, connection: self))
@@ -11,7 +11,6 @@ extension Connection {
         releaseParser()
         hasFreshInput = !input.isEmpty
         session.open()
-        standOn(response.right)
         pump()
     }
 
@@ -19,8 +18,7 @@ extension Connection {
     func beginEvents(_ response: Response, _ handler: EventStreamHandler) {
         guard let current = exchange else { return }
         exchange?.keepsAlive = false
-        // Before the head, which goes out at once: who has seen it may count on the ping.
-        deadlineNanoseconds = firstPing()
+        beginLong(response.right)
         enqueueHead(response, .close)
         exchange?.answer = .ended
         if current.isHead { return endEvents() }
@@ -29,18 +27,16 @@ extension Connection {
         task = nil
         closeHooks.append { handler.closed(sink) }
         handler.opened(sink)
-        standOn(response.right)
         pump()
     }
 
-    /// Somewhere in the second half of an interval: streams that began together, as all do after
-    /// a restart, shall not ping together for ever.
-    private func firstPing() -> Int64 {
+    /// Before the head, which goes out at once: whoever has seen it may count on the pings and on
+    /// the right being looked after.
+    private func beginLong(_ right: StreamRight?) {
+        // Somewhere in the second half of an interval: streams that began together, as all do
+        // after a restart, shall not ping together for ever.
         let interval = home.limits.pingInterval
-        return home.now(after: interval / 2 + interval * Double.random(in: 0...0.5))
-    }
-
-    private func standOn(_ right: StreamRight?) {
+        deadlineNanoseconds = home.now(after: interval / 2 + interval * Double.random(in: 0...0.5))
         guard let right, !isClosed else { return }
         rights = right.rights.enter(right) { [weak self] end in
             guard let self else { return }

@@ -213,6 +213,10 @@ async function problemOf(response) {
     } catch {
         // Something between us and the server answered in its place.
     }
+    // What the server says of it is for programs.
+    if (error.code === "database_away") {
+        error.message = "The server's database does not answer. Try again in a moment.";
+    }
     return new Problem(
         response.status, error.code ?? `http_${response.status}`,
         error.message ?? `The server answered ${response.status}.`, error.fields ?? []);

@@ -22,7 +22,7 @@ export class Stops {
     banner = h("div", { class: "stop-banner" });
     #workspace;
     #presses = new Map();
-    #lastEscape = 0;
+    #lastEscape = -Infinity;
     #button;
     #caption;
     #lines = new Parts();
@@ -101,6 +101,12 @@ export class Stops {
         for (const agent of this.#workspace.agents.items ?? []) {
             if (unconfirmed.has(agent.id)) agent.stop_confirmed = false;
             if (confirmed.has(agent.id)) agent.stop_confirmed = true;
+        }
+        // No board of theirs that is meant is armed any more; the list may be older than that.
+        for (const device of report.stopped ? this.#devices({ scope, target_id: id }) : []) {
+            if (device.condition === "armed" && confirmed.has(device.agent_id)) {
+                device.condition = "estopped";
+            }
         }
         this.#workspace.reloadStage();
     }
@@ -299,7 +305,7 @@ export class Stops {
         if (away.length > 0) {
             parts.push(`${plural(away.length, "board")} offline: no command gets there, and the stop `
                 + "is obeyed first on return. A board whose agent has died makes itself safe; where "
-                + "the agent is only cut off, what is on ends by its own limits.");
+                + "the agent is only cut off, it does so within half a minute.");
         }
         if (stop.kept === false) {
             parts.push("Not written down yet: it would not outlast a restart of the server.");
@@ -323,9 +329,10 @@ export class Stops {
 
     #key(event) {
         if (event.key !== "Escape") return;
-        const now = performance.now();
+        // When the key was pressed, not when a busy page comes to it.
+        const now = event.timeStamp;
         const isSecond = now - this.#lastEscape < DOUBLE_KEY_MS;
-        this.#lastEscape = isSecond ? 0 : now;
+        this.#lastEscape = isSecond ? -Infinity : now;
         if (isSecond && this.#workspace.may("operate")) this.pressAll();
     }
 }
