@@ -44,6 +44,7 @@ images=(.build/firmware/*.hex)
 for image in "${images[@]}"; do
     put 644 "$image" "usr/share/cuelight/firmware/${image##*/}"
 done
+put 644 .build/firmware/index.json usr/share/cuelight/firmware/index.json
 
 # From the program itself, or for a foreign machine from this one's.
 talker=$agent

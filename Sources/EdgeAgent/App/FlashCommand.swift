@@ -23,6 +23,7 @@ struct FlashCommand {
 
     func run(_ signals: Signals) async throws -> Int32 {
         if flags.has("list") { return try list() }
+        try folder.becomeOwner()
         let loop = try EventLoop.start(name: "flash")
         let service = FlashService(
             folder: folder, library: library, leases: .ofAgent(at: folder.controlPath), loop: loop)
@@ -115,28 +116,41 @@ struct FlashCommand {
         }
     }
 
-    /// Before an agent opens its ports: ends what a flashing before it left, and waits for one
-    /// that goes on.
-    static func recover(_ folder: StateFolder, _ loop: EventLoop, _ log: Log) async throws {
+    /// Ends what a flashing before this agent left, or waits for one that goes on, while the agent
+    /// drives its other boards: the port is leased before this returns. Nil if there is nothing
+    /// to do.
+    static func recovery(
+        _ folder: StateFolder, _ leases: PortLeases, _ loop: EventLoop, _ log: Log
+    ) async -> Task<Void, Never>? {
+        let flash = FlashFolder(folder)
+        guard flash.hasJournal else { return nil }
+        // What is wrong with the journal is told when it is resumed.
+        let port = (try? flash.journal())?.port
+        // An agent's own lease does not fail.
+        if let port { try? await leases.take(port, PortLeases.Limits.secondsMax) }
         let service = FlashService(
             folder: folder, library: .standard(programPath: Environment.programPath),
-            leases: .none, loop: loop)
+            leases: leases, loop: loop)
         let log = log.of("flash")
-        for _ in 0..<waitsMax {
-            do throws(FlashProblem) {
-                let report = try await service.resume { progress in
-                    if progress.percent == nil { log.info("\(progress)") }
+        return Task {
+            for _ in 0..<waitsMax where !Task.isCancelled {
+                do throws(FlashProblem) {
+                    let report = try await service.resume { progress in
+                        if progress.percent == nil { log.info("\(progress)") }
+                    }
+                    if let report { log.info(words(report)) }
+                    break
+                } catch {
+                    guard error == .inProgress else {
+                        log.error("\(error)")
+                        break
+                    }
+                    log.info("waiting for a flashing that goes on")
+                    // Cancelled, the loop ends.
+                    try? await Task.sleep(for: .seconds(2))
                 }
-                if let report { log.info(words(report)) }
-                return
-            } catch {
-                guard error == .inProgress else {
-                    // The other boards are driven all the same.
-                    return log.error("\(error)")
-                }
-                log.info("waiting for a flashing that goes on")
-                try await Task.sleep(for: .seconds(2))
             }
+            if let port { await leases.giveBack(port) }
         }
     }
 

@@ -41,7 +41,8 @@ struct RunCommand {
             transport: ServerTransport.make(server: identity.server, loop: loop))
         do {
             try await signals.run(on: loop) {
-                try await FlashCommand.recover(folder, loop, log)
+                let recovery = await FlashCommand.recovery(folder, worker.leases, loop, log)
+                defer { recovery?.cancel() }
                 try await worker.run()
             }
         } catch is CancellationError {
