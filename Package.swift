@@ -159,7 +159,7 @@ let wholes: [Target] = [
         name: "TestSupport",
         dependencies: ["CLinux", "Platform", "Postgres", "Schema", "MQTT", "SharedModels"],
         path: "Tests/Support", swiftSettings: strict),
-    tests("AppTests", at: "AppTests", uses: ["cuelight", "HTTP"]),
+    tests("AppTests", at: "AppTests", uses: ["cuelight", "HTTP", "Platform"]),
     tests("TidyTests", at: "TidyTests", uses: []),
     executable(
         "cuelight-bench", at: "Bench",

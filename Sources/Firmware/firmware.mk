@@ -78,10 +78,11 @@ firmware-size: $(FW_OUT)/uno.elf $(FW_OUT)/uno.hex
 # ---- Simulators. Neither is shipped; the AVR one links libsimavr, which is GPL-3.
 
 HOST_FLAGS := -std=c11 -O2 -g $(FW_WARNINGS)
+HOST_BOARD := $(wildcard $(FW)/Boards/host/*.[ch])
 SIM_SHARED := $(FW)/Simulator/cue_sim.c $(FW)/Simulator/cue_sim.h
 
-$(FW_OUT)/cuelight-board-host: $(FW)/Simulator/board_host.c $(SIM_SHARED) $(FW_CORE) $(FW_OUT)/host/cue_board_table.h
-	@gcc $(HOST_FLAGS) -I$(FW)/Core/src -I$(FW)/Simulator -I$(FW_OUT)/host $(filter %.c,$^) -o $@
+$(FW_OUT)/cuelight-board-host: $(FW)/Simulator/board_host.c $(SIM_SHARED) $(HOST_BOARD) $(FW_CORE) $(FW_OUT)/host/cue_board_table.h
+	@gcc $(HOST_FLAGS) -I$(FW)/Core/src -I$(FW)/Simulator -I$(FW)/Boards/host -I$(FW_OUT)/host $(filter %.c,$^) -o $@
 $(FW_OUT)/cuelight-board-avr: $(FW)/Simulator/board_avr.c $(SIM_SHARED) $(FW)/Core/src/cue_link.c $(FW_OUT)/uno/cue_board_table.h
 	@gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -I$(FW)/Core/src -I$(FW)/Simulator -I$(FW_OUT)/uno -isystem /usr/include/simavr \
 		$(filter %.c,$^) -lsimavr -lelf -o $@
@@ -91,9 +92,9 @@ $(FW_OUT)/cuelight-board-avr: $(FW)/Simulator/board_avr.c $(SIM_SHARED) $(FW)/Co
 CORE_TESTS := $(wildcard $(FW)/Tests/*.c)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-$(FW_OUT)/core-test: $(filter-out %/fuzz_target.c,$(CORE_TESTS)) $(wildcard $(FW)/Tests/*.h) $(FW_CORE) $(FW_CORE_HEADERS) \
+$(FW_OUT)/core-test: $(filter-out %/fuzz_target.c,$(CORE_TESTS)) $(wildcard $(FW)/Tests/*.h) $(HOST_BOARD) $(FW_CORE) $(FW_CORE_HEADERS) \
 		$(FW_OUT)/host/cue_board_table.h
-	@gcc -std=gnu11 -O1 -g $(SANITIZE) $(FW_WARNINGS) -Wno-sign-conversion -I$(FW)/Core/src -I$(FW)/Tests -I$(FW_OUT)/host \
+	@gcc -std=gnu11 -O1 -g $(SANITIZE) $(FW_WARNINGS) -Wno-sign-conversion -I$(FW)/Core/src -I$(FW)/Tests -I$(FW)/Boards/host -I$(FW_OUT)/host \
 		$(filter %.c,$^) -o $@
 
 .PHONY: firmware-golden
@@ -104,9 +105,9 @@ firmware-golden:
 FUZZ_SECONDS ?= 10
 FUZZ_CLANG := $(shell command -v clang 2>/dev/null)
 $(FW_OUT)/core-fuzz: $(FW)/Tests/fuzz_target.c $(FW)/Tests/fake_board.c $(FW)/Tests/talk.c $(wildcard $(FW)/Tests/*.h) \
-		$(FW_CORE) $(FW_CORE_HEADERS) $(FW_OUT)/host/cue_board_table.h
+		$(HOST_BOARD) $(FW_CORE) $(FW_CORE_HEADERS) $(FW_OUT)/host/cue_board_table.h
 	@$(FUZZ_CLANG) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fuse-ld=lld -fno-sanitize-recover=all -I$(FW)/Core/src \
-		-I$(FW)/Tests -I$(FW_OUT)/host $(filter %.c,$^) -o $@
+		-I$(FW)/Tests -I$(FW)/Boards/host -I$(FW_OUT)/host $(filter %.c,$^) -o $@
 
 firmware-test: firmware $(FW_OUT)/core-test
 	@$(MAKE) --no-print-directory -f Sources/Firmware/firmware.mk $(FW_OUT)/core-fuzz >$(FW_OUT)/core-fuzz.log 2>&1 || rm -f $(FW_OUT)/core-fuzz

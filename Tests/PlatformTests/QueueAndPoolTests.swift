@@ -108,6 +108,22 @@ struct BlockingPoolTests {
         #expect(pool.waitingCount == 0)
     }
 
+    @Test("what is submitted runs without anybody waiting, and is refused by a full line")
+    func submission() async throws {
+        let pool = try BlockingPool(name: "pool", threads: 1, waitingMax: 1)
+        let (gate, started, runs) = (Gate(), Gate(), SharedCount())
+        try pool.submit {
+            started.open()
+            gate.wait()
+            runs.add()
+        }
+        await eventually { started.isOpen }
+        try pool.submit { runs.add() }
+        #expect(throws: BlockingPool.Problem.full(waiting: 1)) { try pool.submit { runs.add() } }
+        gate.open()
+        await eventually { runs.value == 2 }
+    }
+
     @Test("its threads end with it")
     func threadsEnd() async throws {
         do {
@@ -116,5 +132,18 @@ struct BlockingPoolTests {
             #expect(threadCount(named: "shortlived") == 3)
         }
         await eventually("the threads end") { threadCount(named: "shortlived") == 0 }
+    }
+}
+
+@Suite("Folder lock")
+struct FolderLockTests {
+    @Test("one holds a folder until it lets go, and a folder that is not there is told")
+    func lock() throws {
+        let folder = try TemporaryFolder()
+        let lock = try #require(try FolderLock.take(folder.path))
+        #expect(try FolderLock.take(folder.path) == nil)
+        lock.release()
+        #expect(try FolderLock.take(folder.path) != nil)
+        #expect(throws: LinuxError.self) { try FolderLock.take(folder.file("none")) }
     }
 }

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
 from smoke import board_events, commands_of, rising_edges  # noqa: E402
-from stage import API, PROGRAMS, Failure, Stage, WebSocket  # noqa: E402
+from stage import API, PROGRAMS, Failure, Stage, WebSocket, free_port  # noqa: E402
 
 CASES = []
 
@@ -299,6 +299,62 @@ def a_second_agent_with_the_same_state_is_refused(show):
     )
     check(second.returncode != 0, "it ran")
     check("run" in second.stderr.lower(), f"unclear: {second.stderr}")
+
+
+@case
+def the_agents_commands_say_what_is_wrong_and_what_to_do(show):
+    def ask(code, expected, *arguments, state=show.folder / "other", stdin=""):
+        """One line on the standard error (after a misused command one more) with `expected` in it."""
+        command = [PROGRAMS / "cuelight-agent", *arguments, "--state-dir", state]
+        done = subprocess.run(
+            [str(part) for part in command], capture_output=True, text=True, timeout=30, input=stdin
+        )
+        told = f"{' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        check(done.returncode == code, told)
+        check(expected in done.stderr, f"no \"{expected}\" in {told}")
+        check(len(done.stderr.splitlines()) == (2 if code == 64 else 1), told)
+
+    def new_token():
+        path = f"/api/v1/workspaces/{show.space}/agent-tokens"
+        return show.api.post(path, {"name": "other"})["token"]
+
+    def pair(code, expected, server=show.api.base, token="cla_unknown", **more):
+        ask(code, expected, "pair", "--server", server, "--token", token, **more)
+
+    pair(64, "https:// or http://", server=f"127.0.0.1:{show.http_port}")
+    pair(64, "without a path", server=f"{show.api.base}/console/")
+    pair(64, "no token", token="-")
+    pair(1, "check that the server runs", server=f"http://127.0.0.1:{free_port()}")
+    pair(1, "use http://", server=show.api.base.replace("http:", "https:"))
+    pair(1, "unknown host", server="http://cue.invalid")
+    pair(1, "Make a new token in the console")
+    pair(1, "--state-dir", state="/dev/null/cuelight")
+    ask(3, "cuelight-agent pair", "status")
+    ask(3, "cuelight-agent pair", "run", "--no-usb")
+    ask(64, "did you mean --no-usb?", "run", "--no-ubs")
+    ask(64, "--baud must be one of", "run", "--baud", "1234")
+
+    # Every failure above has left the token alone and the folder without a pairing.
+    token = new_token()
+    command = show.agent_command("pair", "--server", show.api.base + "/", "--token", "-")
+    command[-1] = show.folder / "other"
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, input=f" {token} \r\n"
+    )
+    check(done.returncode == 0, done.stderr)
+    pair(1, "--force")
+    pair(1, "Make a new token in the console", token=token, state=show.folder / "third")
+    ask(4, "start it", "status")
+
+    # The show's own agent runs.
+    ask(1, "stop it first", "run", "--no-usb", state=show.agent_folder)
+    ask(1, "stop it first", "pair", "--server", show.api.base, "--token", new_token(), "--force",
+        state=show.agent_folder)  # fmt: skip
+    done = subprocess.run(
+        [str(part) for part in show.agent_command("doctor", "--port", show.folder / "no-port")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    check("no-port" in done.stdout and "it is not there" in done.stdout, done.stdout)
 
 
 @case

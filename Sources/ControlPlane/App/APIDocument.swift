@@ -12,7 +12,7 @@ enum APIDocument {
     static var text: String {
         get throws {
             OpenAPI.document(
-                title: "Cuelight", version: Version.text,
+                title: "Cuelight", version: Release.version,
                 endpoints: try ControlPlane(try Self.ground()).endpoints)
         }
     }

@@ -1,18 +1,20 @@
 internal import Platform
 
-/// The program `cuelight`: reads its first word and does it.
+/// The program `cuelight`: understands its command line and does what it says.
 @main
 struct Cuelight {
     static func main() {
         MainProgram.run { signals in
-            var arguments = Array(CommandLine.arguments.dropFirst())
-            let word = arguments.isEmpty ? "help" : arguments.removeFirst()
             do {
-                return try await run(word, arguments, signals)
+                let request = try commandLine.read(
+                    Array(CommandLine.arguments.dropFirst()), environment: Environment.variables)
+                switch request {
+                case .answer(let text): return say(text)
+                case .run(let command, let flags): return try await run(command, flags, signals)
+                }
             } catch let error as UsageError {
-                Log.standardError(
-                    "cuelight: \(error.message)\nTry: cuelight help \(error.command)\n")
-                return 64
+                Log.standardError(error.text(of: commandLine))
+                return UsageError.exitCode
             } catch {
                 Log.standardError("cuelight: \(error)\n")
                 return 1
@@ -21,21 +23,12 @@ struct Cuelight {
     }
 
     private static func run(
-        _ word: String, _ arguments: [String], _ signals: Signals
+        _ command: String, _ flags: CommandLineFlags, _ signals: Signals
     ) async throws -> Int32 {
-        switch word {
-        case "up", "serve", "migrate", "check-config":
-            let flags = try Flags(arguments, of: word)
-            if flags.isHelp { return say(Help.text(of: word)) }
-            return try await StartCommand(word, flags, signals).run()
-        case "replay":
-            let flags = try Flags(arguments, of: word)
-            if flags.isHelp { return say(Help.text(of: word)) }
-            return try await ReplayCommand(flags).run(signals)
+        switch command {
+        case "replay": return try await ReplayCommand(flags).run(signals)
         case "openapi": return say(try APIDocument.text)
-        case "version", "--version", "-V": return say("cuelight \(Version.text)\n")
-        case "help", "--help", "-h": return say(Help.text(of: arguments.first ?? ""))
-        default: throw UsageError(command: "", message: "there is no command \"\(word)\"")
+        default: return try await StartCommand(command, flags, signals).run()
         }
     }
 
@@ -43,10 +36,4 @@ struct Cuelight {
         print(text, terminator: "")
         return 0
     }
-}
-
-/// The command line says something that no command understands.
-struct UsageError: Error {
-    let command: String
-    let message: String
 }

@@ -58,7 +58,9 @@ enum StartProblem: Error, CustomStringConvertible {
         case .badKey(let path): "\(path) does not hold a key; remove it to have a new one made"
         case .notReady(let part, let reason): "\(part) is not ready: \(reason)"
         case .badURL(let key, let value): "\(key): \(value) will not do"
-        case .alreadyRunning(let folder): "another control plane runs in \(folder)"
+        case .alreadyRunning(let folder):
+            "another control plane runs in \(folder); stop it first, or choose another folder with "
+                + "--data"
         }
     }
 }

@@ -26,28 +26,17 @@ struct ReplayCommand {
     private let server: String
     private let speed: Double
 
-    init(_ flags: Flags) throws {
-        func needed(_ name: String) throws -> String {
-            guard
-                let value = flags.values[name]
-                    ?? Environment.variables["CUELIGHT_\(name.uppercased())"]
-            else { throw UsageError(command: "replay", message: "replay needs --\(name)") }
-            return value
-        }
-        guard flags.words.count == 1 else {
-            throw UsageError(command: "replay", message: "replay needs one FILE")
-        }
+    init(_ flags: CommandLineFlags) throws {
         file = flags.words[0]
-        guard let livestream = LivestreamID(try needed("livestream")) else {
-            throw UsageError(command: "replay", message: "--livestream must be an id")
+        guard let livestream = flags["livestream"].flatMap({ LivestreamID($0) }) else {
+            throw UsageError("--livestream must be an id", of: "replay")
         }
         self.livestream = livestream
-        token = try needed("token")
-        let url = flags.values["server"] ?? "http://127.0.0.1:8080"
-        server = url.hasSuffix("/") ? String(url.dropLast()) : url
-        guard let speed = Double(flags.values["speed"] ?? "1"),
+        token = flags["token"] ?? ""
+        server = try ServerAddress.read(flags["server"] ?? "", of: "replay")
+        guard let speed = flags["speed"].flatMap({ Double($0) }),
             ReplaySchedule.speeds.contains(speed)
-        else { throw UsageError(command: "replay", message: "--speed must be 1 to 100") }
+        else { throw UsageError("--speed must be 1 to 100", of: "replay") }
         self.speed = speed
     }
 

@@ -1,6 +1,5 @@
 internal import Crypto
 internal import Devices
-internal import Glibc
 internal import HTTP
 internal import MQTT
 internal import Platform
@@ -15,16 +14,26 @@ struct StartCommand {
     private let signals: Signals
     private let log: Log
 
-    init(_ word: String, _ flags: Flags, _ signals: Signals) throws {
-        if let stray = flags.words.first {
-            throw UsageError(command: word, message: "\(word) does not take \"\(stray)\"")
-        }
+    init(_ word: String, _ flags: CommandLineFlags, _ signals: Signals) throws {
         self.word = word
         self.signals = signals
-        settings = try ConfigReader.load(
-            path: flags.values["config"],
-            environment: flags.environment(over: Environment.variables, of: word), Settings.init)
+        settings = try Self.settings(flags)
         log = Log(component: "", minimum: settings.logLevel)
+    }
+
+    /// Reads the configuration. A problem with what a flag set is told by the flag's name.
+    static func settings(_ flags: CommandLineFlags) throws -> Settings {
+        do {
+            return try ConfigReader.load(
+                path: flags["config"], environment: flags.overlaidEnvironment, Settings.init)
+        } catch let error as ConfigError {
+            throw ConfigError(
+                source: error.source,
+                problems: error.problems.map { problem in
+                    guard let flag = flags.flag(for: problem.key) else { return problem }
+                    return ConfigProblem(key: "--\(flag)", problem: problem.problem, line: nil)
+                })
+        }
     }
 
     func run() async throws -> Int32 {
@@ -35,12 +44,15 @@ struct StartCommand {
         if word == "serve" {
             guard settings.databaseURL != nil, settings.brokerURL != nil else {
                 throw UsageError(
-                    command: word, message: "serve needs database.url and mqtt.url; try `up`")
+                    "serve needs database.url and mqtt.url (--database, --mqtt); `up` runs both itself",
+                    of: word)
             }
         }
         let loop = try EventLoop.start(name: "services")
         try ServiceProgram.makeFolder(settings.folder, for: nil, mode: 0o755)
-        let lock = try FolderLock(settings.folder)
+        guard let lock = try FolderLock.take(settings.folder) else {
+            throw StartProblem.alreadyRunning(folder: settings.folder)
+        }
         defer { lock.release() }
         var services: [SupervisedService] = []
         let postgres =
@@ -74,20 +86,4 @@ struct StartCommand {
             folder: settings.folder, listen: settings.brokerListen, tls: tls,
             plugin: settings.brokerPlugin, publicKey: keys.broker.publicKey, loop: loop, log: log)
     }
-}
-
-/// Keeps a second control plane out of a data folder, for as long as the process lives.
-struct FolderLock {
-    private let descriptor: Int32
-
-    init(_ folder: String) throws {
-        descriptor = open(folder + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw LinuxError.current("open \(folder)/lock") }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw StartProblem.alreadyRunning(folder: folder)
-        }
-    }
-
-    func release() { close(descriptor) }
 }

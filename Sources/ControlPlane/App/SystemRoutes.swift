@@ -53,7 +53,7 @@ final class SystemRoutes: Sendable {
         let broker = isBrokerConnected.load(ordering: .relaxed) ? "ready" : "away"
         return HealthJSON(
             status: database == "ready" && broker == "ready" ? "ready" : "degraded",
-            version: Version.text, database: database, broker: broker)
+            version: Release.version, database: database, broker: broker)
     }
 
     private struct HealthJSON: Encodable {
@@ -70,9 +70,4 @@ final class SystemRoutes: Sendable {
                 .required("broker", .choice(["ready", "away"])),
             ]))
     }
-}
-
-/// What this program is.
-enum Version {
-    static let text = "0.1.0"
 }

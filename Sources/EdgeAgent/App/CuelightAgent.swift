@@ -1,69 +1,50 @@
 internal import Agent
 internal import FoundationEssentials
-internal import Glibc
 internal import Platform
 
-/// The program `cuelight-agent`: reads its first word and does it.
+/// The program `cuelight-agent`: understands its command line and does what it says.
 @main
 struct CuelightAgent {
-    static let version = "0.1.0"
-
-    /// What a shell sees.
+    /// What a shell sees, with `UsageError.exitCode`.
     enum ExitCode {
         static let done: Int32 = 0
         static let failed: Int32 = 1
         static let notPaired: Int32 = 3
         static let notRunning: Int32 = 4
         static let problemFound: Int32 = 5
-        /// As sysexits.h has it.
-        static let usage: Int32 = 64
     }
 
     static func main() {
         MainProgram.run { signals in
-            var arguments = Array(CommandLine.arguments.dropFirst())
-            let word = arguments.isEmpty ? "help" : arguments.removeFirst()
             do {
-                return try await run(word, arguments, signals)
+                switch try commandLine.read(Array(CommandLine.arguments.dropFirst())) {
+                case .answer(let text): return say(text)
+                case .run(let command, let flags): return try await run(command, flags, signals)
+                }
             } catch let error as UsageError {
-                complain("\(error.message)\nTry: cuelight-agent help \(error.command)")
-                return ExitCode.usage
-            } catch let problem as StateFolder.Problem {
-                complain("\(problem)")
-                if case .notPaired = problem { return ExitCode.notPaired }
-                return ExitCode.failed
-            } catch let problem as ControlClient.Problem {
-                complain("\(problem)")
-                return problem == .notRunning ? ExitCode.notRunning : ExitCode.failed
+                Log.standardError(error.text(of: commandLine))
+                return UsageError.exitCode
             } catch {
-                complain("\(error)")
-                return ExitCode.failed
+                Log.standardError("cuelight-agent: \(error)\n")
+                return exitCode(of: error)
             }
         }
     }
 
     private static func run(
-        _ word: String, _ arguments: [String], _ signals: Signals
+        _ command: String, _ flags: CommandLineFlags, _ signals: Signals
     ) async throws -> Int32 {
-        switch word {
-        case "pair", "run", "status", "doctor":
-            let flags = try Flags(arguments, of: word)
-            if flags.isHelp { return say(Help.text(of: word)) }
-            switch word {
-            case "pair": return try await PairCommand(flags).run()
-            case "run": return try await RunCommand(flags).run(signals)
-            case "status": return try status(flags)
-            default: return try await DoctorCommand(flags).run()
-            }
-        case "version", "--version", "-V": return say("cuelight-agent \(version)\n")
-        case "help", "--help", "-h": return say(Help.text(of: arguments.first ?? ""))
-        default: throw UsageError(command: "", message: "there is no command \"\(word)\"")
+        switch command {
+        case "pair": return try await PairCommand(flags).run()
+        case "run": return try await RunCommand(flags).run(signals)
+        case "status": return try status(flags)
+        default: return try await DoctorCommand(flags).run()
         }
     }
 
-    static func folder(_ flags: Flags) -> StateFolder {
+    static func folder(_ flags: CommandLineFlags) -> StateFolder {
         if let path = flags["state-dir"] { return StateFolder(path: path) }
-        return StateFolder.standard { name in getenv(name).map { String(cString: $0) } }
+        return StateFolder.standard { Environment.variables[$0] }
     }
 
     static func say(_ text: String) -> Int32 {
@@ -71,15 +52,27 @@ struct CuelightAgent {
         return ExitCode.done
     }
 
-    private static func status(_ flags: Flags) throws -> Int32 {
-        let status = try ControlClient.status(at: folder(flags).controlPath)
+    private static func status(_ flags: CommandLineFlags) throws -> Int32 {
+        let folder = folder(flags)
+        let status: AgentStatus
+        do throws(ControlClient.Problem) {
+            status = try ControlClient.status(at: folder.controlPath)
+        } catch {
+            // Without a pairing there is nothing to start.
+            _ = try folder.identity()
+            throw error
+        }
         guard flags.has("json") else { return say(StatusText.of(status)) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         return say(String(decoding: try encoder.encode(status), as: UTF8.self) + "\n")
     }
 
-    private static func complain(_ text: String) {
-        Log.standardError("cuelight-agent: \(text)\n")
+    private static func exitCode(of error: any Error) -> Int32 {
+        switch error {
+        case StateFolder.Problem.notPaired: ExitCode.notPaired
+        case ControlClient.Problem.notRunning: ExitCode.notRunning
+        default: ExitCode.failed
+        }
     }
 }

@@ -4,14 +4,9 @@ internal import Platform
 
 /// `cuelight-agent doctor`.
 struct DoctorCommand {
-    private let flags: Flags
+    private let flags: CommandLineFlags
 
-    init(_ flags: Flags) throws {
-        self.flags = flags
-        guard flags.words.count <= 1 else {
-            throw UsageError(command: "doctor", message: "doctor explains one reason at a time")
-        }
-    }
+    init(_ flags: CommandLineFlags) { self.flags = flags }
 
     func run() async throws -> Int32 {
         if let word = flags.words.first { return try explain(word) }
@@ -29,9 +24,12 @@ struct DoctorCommand {
 
     private func explain(_ word: String) throws -> Int32 {
         guard let reason = Reason(rawValue: word) else {
-            let known = Reason.allCases.map(\.rawValue).sorted().joined(separator: ", ")
-            throw UsageError(
-                command: "doctor", message: "there is no reason \"\(word)\"; there are \(known)")
+            let known = Reason.allCases.map(\.rawValue).sorted()
+            let near = NearestName.find(word, among: known)
+            let hint =
+                near.map { "did you mean \($0)?" }
+                ?? "there are \(known.joined(separator: ", "))"
+            throw UsageError("there is no reason \"\(word)\"; \(hint)", of: "doctor")
         }
         return CuelightAgent.say("\(word): \(reason.sentence)\n\(reason.advice)\n")
     }

@@ -1,29 +1,17 @@
 internal import Agent
-internal import Glibc
+internal import HTTPClient
 internal import Platform
 
 /// `cuelight-agent pair`.
 struct PairCommand {
-    private let flags: Flags
+    private let flags: CommandLineFlags
     private let server: String
     private let token: String
 
-    init(_ flags: Flags) throws {
+    init(_ flags: CommandLineFlags) throws {
         self.flags = flags
-        guard flags.words.isEmpty else {
-            throw UsageError(
-                command: "pair", message: "\"\(flags.words[0])\" is not a flag of pair")
-        }
-        guard var server = flags["server"], let token = flags["token"] else {
-            throw UsageError(command: "pair", message: "pair needs --server and --token")
-        }
-        guard server.hasPrefix("https://") || server.hasPrefix("http://") else {
-            throw UsageError(
-                command: "pair", message: "--server must begin with https:// or http://")
-        }
-        while server.hasSuffix("/") { server.removeLast() }
-        self.server = server
-        self.token = token
+        server = try ServerAddress.read(flags["server"] ?? "", of: "pair")
+        token = flags["token"] ?? ""
     }
 
     func run() async throws -> Int32 {
@@ -33,15 +21,22 @@ struct PairCommand {
         }
         try folder.make()
         try folder.lock()
+        // The token works once.
+        try folder.checkRoom()
         // A new pairing is a new agent: it gets a key of its own.
         let key = Ed25519Key()
         let loop = try EventLoop.start(name: "pair")
         let calls = ServerCalls(
             server: server, transport: ServerTransport.make(server: server, loop: loop))
-        let paired = try await calls.pair(
-            token: try readToken(), name: flags["name"] ?? Self.hostName,
-            platform: Self.platform, publicKey: key.publicKey,
-            nowMilliseconds: SystemTime.unixMilliseconds)
+        let token = try readToken()
+        let paired: ServerCalls.Paired
+        do {
+            paired = try await calls.pair(
+                token: token, name: flags["name"] ?? Self.hostName, platform: Self.platform,
+                publicKey: key.publicKey, nowMilliseconds: SystemTime.unixMilliseconds)
+        } catch {
+            throw Self.named(error)
+        }
         folder.forgetJournal()
         try folder.saveKeySeed(key.seed)
         try folder.save(paired.credential)
@@ -55,21 +50,23 @@ struct PairCommand {
             """)
     }
 
-    private func readToken() throws -> String {
-        guard token == "-" else { return token }
-        guard let line = readLine(strippingNewline: true), !line.isEmpty else {
-            throw UsageError(command: "pair", message: "no token on the standard input")
-        }
-        return line
+    /// The refusal of a token has more to say than others.
+    private static func named(_ error: any Error) -> any Error {
+        guard let problem = error as? ServerCalls.Problem,
+            case .refused(status: 401, let message) = problem
+        else { return error }
+        return PairError.tokenRefused(message)
     }
 
-    private static var hostName: String {
-        var bytes = [CChar](repeating: 0, count: 256)
-        guard gethostname(&bytes, bytes.count - 1) == 0 else { return "agent" }
-        let name = String(
-            decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return name.isEmpty ? "agent" : String(name.prefix(60))
+    private func readToken() throws -> String {
+        guard token == "-" else { return token }
+        guard let line = readLine(), let token = line.split(whereSeparator: \.isWhitespace).first
+        else { throw UsageError("no token on the standard input", of: "pair") }
+        return String(token)
     }
+
+    /// As the server takes it.
+    private static var hostName: String { String(MachineID.hostName.prefix(60)) }
 
     private static var platform: String {
         #if arch(arm64)
@@ -86,11 +83,14 @@ struct PairCommand {
 
 enum PairError: Error, CustomStringConvertible {
     case alreadyPaired(String)
+    /// The server's words.
+    case tokenRefused(String)
 
     var description: String {
         switch self {
         case .alreadyPaired(let path):
             "this agent is paired already (\(path)); --force pairs it anew"
+        case .tokenRefused(let message): "\(message) Make a new token in the console."
         }
     }
 }

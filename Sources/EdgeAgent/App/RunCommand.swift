@@ -1,27 +1,18 @@
 internal import Agent
-internal import Hardware
 internal import Platform
 
 /// `cuelight-agent run`.
 struct RunCommand {
-    private let flags: Flags
+    private let flags: CommandLineFlags
     private let baud: Int
     private let level: Log.Level
 
-    init(_ flags: Flags) throws {
+    init(_ flags: CommandLineFlags) throws {
+        // Both are among the choices that the declaration leaves.
+        guard let baud = flags["baud"].flatMap({ Int($0) }),
+            let level = flags["log-level"].flatMap({ Log.Level(name: $0) })
+        else { throw UsageError("--baud or --log-level will not do", of: "run") }
         self.flags = flags
-        guard flags.words.isEmpty else {
-            throw UsageError(
-                command: "run", message: "\"\(flags.words[0])\" is not a flag of run")
-        }
-        guard let baud = Int(flags["baud"] ?? "115200"), SerialPort.rates.contains(baud) else {
-            let rates = SerialPort.rates.map(String.init).joined(separator: ", ")
-            throw UsageError(command: "run", message: "--baud must be one of \(rates)")
-        }
-        guard let level = Log.Level(name: flags["log-level"] ?? "info") else {
-            throw UsageError(
-                command: "run", message: "--log-level must be debug, info, warning or error")
-        }
         self.baud = baud
         self.level = level
     }
@@ -34,7 +25,7 @@ struct RunCommand {
         let worker = try AgentWorker(
             folder: folder,
             settings: AgentWorker.Settings(
-                version: CuelightAgent.version, ports: flags.all("port"),
+                version: Release.version, ports: flags.all("port"),
                 findsUSB: !flags.has("no-usb"), baud: baud,
                 brokerAuthorityFile: flags["broker-ca"]),
             loop: loop, log: log,

@@ -5,6 +5,16 @@ internal import Platform
 
 /// Calls a server with the HTTP client.
 enum ServerTransport {
+    /// A call without an answer, with what to do about it.
+    private struct Failure: Error, CustomStringConvertible {
+        let description: String
+
+        init(_ error: HTTPClientError, server: String) {
+            let advice = error.advice(for: server)
+            description = advice.isEmpty ? "\(error)" : "\(error); \(advice)"
+        }
+    }
+
     /// - Parameter loop: where the sockets live.
     static func make(server: String, loop: EventLoop) -> ServerCalls.Transport {
         // Made at the first call: reading the machine's certificates takes a while.
@@ -13,12 +23,16 @@ enum ServerTransport {
             limits.deadline = .seconds(10)
             limits.bodyBytes = 1024 * 1024
             let client = try HTTPClient(loop: loop, limits: limits)
-            let answer =
+            let answer: HTTPClient.Answer
+            do throws(HTTPClientError) {
                 if let body {
-                    try await client.post(server + path, json: body)
+                    answer = try await client.post(server + path, json: body)
                 } else {
-                    try await client.get(server + path)
+                    answer = try await client.get(server + path)
                 }
+            } catch {
+                throw Failure(error, server: server)
+            }
             return ServerCalls.Answer(
                 status: answer.status, body: answer.body,
                 dateMilliseconds: answer.header("Date").flatMap(milliseconds))

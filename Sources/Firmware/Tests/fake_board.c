@@ -2,18 +2,13 @@
 #include "fake_board.h"
 #include <string.h> // memset
 
-static const cue_channel_t channel_table[CUE_CHANNEL_COUNT] = CUE_CHANNEL_TABLE;
-static const uint8_t manifest[CUE_MANIFEST_SIZE] = CUE_MANIFEST_BYTES;
-
 static void judge(fake_t *fake, const char *violation) {
-    if (fake->violation == 0) {
-        fake->violation = violation;
-    }
+    cue_board_host_judge(&fake->host, violation);
 }
 
 static uint8_t index_of(const cue_channel_t *channel) {
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
-        if (channel_table[index].pin == channel->pin) {
+        if (cue_board_host_channels[index].pin == channel->pin) {
             return index;
         }
     }
@@ -24,7 +19,7 @@ static void drive(fake_t *fake, const cue_channel_t *channel, int32_t value) {
     uint8_t index = index_of(channel);
     bool was_on = fake->driven[index] != 0;
     if (value != 0) {
-        if ((fake->device.state & CUE_STATE_MASK) != CUE_ARMED) {
+        if ((fake->host.device.state & CUE_STATE_MASK) != CUE_ARMED) {
             judge(fake, "an output went on while the board was not armed");
         }
         if (!was_on) {
@@ -46,27 +41,12 @@ static void drive(fake_t *fake, const cue_channel_t *channel, int32_t value) {
     fake->driven[index] = value;
 }
 
-static cue_channel_t read_channel(void *context, uint8_t index) {
-    (void)context;
-    return channel_table[index];
-}
-
-static uint8_t manifest_byte(void *context, uint16_t offset) {
-    (void)context;
-    return manifest[offset];
-}
-
 static uint32_t time_ms(void *context) {
     return (uint32_t)(((fake_t *)context)->time_us / 1000u);
 }
 
 static uint32_t time_us(void *context) {
     return (uint32_t)((fake_t *)context)->time_us;
-}
-
-static void prepare(void *context, const cue_channel_t *channel) {
-    (void)context;
-    (void)channel;
 }
 
 static void relay_write(void *context, const cue_channel_t *channel, bool on) {
@@ -109,11 +89,6 @@ static void strip_write(void *context, const cue_channel_t *channel, const uint8
     drive(fake, channel, lit);
 }
 
-static bool button_read(void *context, const cue_channel_t *channel) {
-    (void)channel;
-    return ((fake_t *)context)->pressed;
-}
-
 static size_t uart_read(void *context, uint8_t *bytes, size_t capacity) {
     fake_t *fake = context;
     size_t size = fake->input_size - fake->input_read;
@@ -143,24 +118,6 @@ static cue_uart_errors_t uart_take_errors(void *context) {
     return errors;
 }
 
-static uint8_t store_read(void *context, uint8_t address) {
-    if (address >= CUE_STORE_SIZE) {
-        judge(context, "read past the store");
-        return 0;
-    }
-    return ((fake_t *)context)->store[address];
-}
-
-static void store_write(void *context, uint8_t address, uint8_t byte) {
-    fake_t *fake = context;
-    if (address >= CUE_STORE_SIZE) {
-        judge(fake, "wrote past the store");
-        return;
-    }
-    fake->store[address] = byte;
-    fake->store_writes++;
-}
-
 static void watchdog_feed(void *context) {
     (void)context;
 }
@@ -168,52 +125,35 @@ static void watchdog_feed(void *context) {
 void fake_init(fake_t *fake, uint64_t time) {
     memset(fake, 0, sizeof *fake);
     fake->time_us = time;
-    memset(fake->store, 0xFF, sizeof fake->store);
-    fake->board = (cue_board_t){
-        .context = fake,
-        .build = CUE_BUILD,
-        .manifest_crc32 = CUE_MANIFEST_CRC32,
-        .manifest_size = CUE_MANIFEST_SIZE,
-        .channel_count = CUE_CHANNEL_COUNT,
-        .firmware = {CUE_FIRMWARE_MAJOR, CUE_FIRMWARE_MINOR, CUE_FIRMWARE_PATCH},
-        .pixels = fake->pixels,
-        .pixel_count = CUE_PIXEL_COUNT,
-        .channel = read_channel,
-        .manifest_byte = manifest_byte,
-        .time_ms = time_ms,
-        .time_us = time_us,
-        .prepare = prepare,
-        .relay_write = relay_write,
-        .servo_write = servo_write,
-        .motor_write = motor_write,
-        .tone_write = tone_write,
-        .strip_write = strip_write,
-        .button_read = button_read,
-        .uart_read = uart_read,
-        .uart_write = uart_write,
-        .uart_take_errors = uart_take_errors,
-        .store_read = store_read,
-        .store_write = store_write,
-        .watchdog_feed = watchdog_feed,
-    };
+    cue_board_host_init(&fake->host, &(cue_board_t){
+                                         .time_ms = time_ms,
+                                         .time_us = time_us,
+                                         .relay_write = relay_write,
+                                         .servo_write = servo_write,
+                                         .motor_write = motor_write,
+                                         .tone_write = tone_write,
+                                         .strip_write = strip_write,
+                                         .uart_read = uart_read,
+                                         .uart_write = uart_write,
+                                         .uart_take_errors = uart_take_errors,
+                                         .watchdog_feed = watchdog_feed,
+                                     });
 }
 
 void fake_boot(fake_t *fake, uint8_t reset_cause, uint16_t entropy) {
-    fake->board.reset_cause = reset_cause;
-    fake->board.entropy = entropy;
     fake->input_read = fake->input_size = fake->output_size = 0;
     memset(fake->off_us, 0, sizeof fake->off_us);
-    cue_device_start(&fake->device, &fake->board);
+    cue_board_host_boot(&fake->host, reset_cause, entropy);
 }
 
 void fake_step(fake_t *fake) {
-    (void)cue_device_step(&fake->device);
+    (void)cue_device_step(&fake->host.device);
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
-        uint64_t longest_us = 1000u * (uint64_t)channel_table[index].max_on_ms;
+        uint64_t longest_us = 1000u * (uint64_t)cue_board_host_channels[index].max_on_ms;
         if (fake->driven[index] != 0 && fake->time_us - fake->fresh_us[index] > longest_us) {
             judge(fake, "an output was on longer than its longest on-time");
         }
-        if (fake->driven[index] != 0 && (fake->device.state & CUE_STATE_MASK) != CUE_ARMED) {
+        if (fake->driven[index] != 0 && (fake->host.device.state & CUE_STATE_MASK) != CUE_ARMED) {
             judge(fake, "an output stayed on while the board was not armed");
         }
     }

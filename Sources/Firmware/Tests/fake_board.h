@@ -3,21 +3,15 @@
 #ifndef CUE_FAKE_BOARD_H
 #define CUE_FAKE_BOARD_H
 
-#include "cue_board_table.h" // the host board's channels
-#include "cue_device.h"      // what is tested
+#include "cue_board_host.h" // the host board, but for clock, line and outputs
 
 enum { FAKE_WIRE_SIZE = 65536, RELAY1 = 0, RELAY2, LAMP, SERVO, MOTOR, BUZZER, STRIP, BUTTON };
 
 typedef struct {
-    cue_board_t board;
-    cue_device_t device;
+    cue_board_host_t host; // first: what the board's functions get is this struct too
     uint64_t time_us;
-    uint8_t store[CUE_STORE_SIZE];
-    unsigned store_writes;
-    uint8_t pixels[3 * CUE_PIXEL_COUNT];
     uint8_t shown[3 * CUE_PIXEL_COUNT]; // what the strip shows
-    bool pressed;
-    bool line_full; // uart_write refuses
+    bool line_full;                     // uart_write refuses
     cue_uart_errors_t errors;
 
     uint8_t input[FAKE_WIRE_SIZE];
@@ -31,7 +25,6 @@ typedef struct {
     uint64_t on_us[CUE_CHANNEL_COUNT];
     uint64_t fresh_us[CUE_CHANNEL_COUNT]; // the last write while on
     uint64_t off_us[CUE_CHANNEL_COUNT];
-    const char *violation; // what the judge saw first
 } fake_t;
 
 // A blank store, at `time_us` since power-on; not started.

@@ -36,8 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         fake.output_size = 0;
         at += 4 + payload_size;
     }
-    if (fake.violation != NULL) {
-        fprintf(stderr, "%s\n", fake.violation);
+    if (fake.host.violation != NULL) {
+        fprintf(stderr, "%s\n", fake.host.violation);
         abort();
     }
     return 0;

@@ -50,7 +50,7 @@ void talk_armed(fake_t *fake, uint64_t time_us) {
     fake_init(fake, time_us);
     fake_boot(fake, CUE_RESET_PIN, 0x1234);
     fake->output_size = 0;
-    cue_write_u32(nonce, fake->device.nonce);
+    cue_write_u32(nonce, fake->host.device.nonce);
     (void)ask(fake, CUE_ARM, nonce, sizeof nonce);
 }
 

@@ -16,8 +16,8 @@ static void pulse_length(void) {
         beat_for(&fake, 400);
         CHECK_EQUAL(fake.on_edges[RELAY1], 1);
         CHECK_EQUAL(fake.off_us[RELAY1] - on, 250000);
-        CHECK_EQUAL(fake.device.counters.max_on_cuts, 0);
-        CHECK(fake.violation == NULL);
+        CHECK_EQUAL(fake.host.device.counters.max_on_cuts, 0);
+        CHECK(fake.host.violation == NULL);
     }
 }
 
@@ -39,9 +39,9 @@ static void longest_on_time(void) {
     CHECK_EQUAL(fake.driven[SERVO], 0);
     beat_for(&fake, 50000);
     CHECK_EQUAL(fake.driven[STRIP], 0);
-    CHECK_EQUAL(fake.device.counters.max_on_cuts, 5);
-    CHECK_EQUAL(fake.device.state & CUE_STATE_FAULT, CUE_STATE_FAULT);
-    CHECK(fake.violation == NULL);
+    CHECK_EQUAL(fake.host.device.counters.max_on_cuts, 5);
+    CHECK_EQUAL(fake.host.device.state & CUE_STATE_FAULT, CUE_STATE_FAULT);
+    CHECK(fake.host.violation == NULL);
 }
 
 static void fresh_commands(void) {
@@ -55,8 +55,8 @@ static void fresh_commands(void) {
     CHECK_EQUAL(set(&fake, RELAY1, 1, 100), 0); // a shorter time counts too
     beat_for(&fake, 101);
     CHECK_EQUAL(fake.driven[RELAY1], 0);
-    CHECK_EQUAL(fake.device.counters.max_on_cuts, 0);
-    CHECK(fake.violation == NULL);
+    CHECK_EQUAL(fake.host.device.counters.max_on_cuts, 0);
+    CHECK(fake.host.violation == NULL);
 }
 
 static void shortest_pause(void) {
@@ -76,10 +76,10 @@ static void shortest_pause(void) {
     // The pause holds over disarming.
     CHECK_EQUAL(ask(&fake, CUE_DISARM, NULL, 0).type, CUE_ACK);
     uint8_t nonce[4];
-    cue_write_u32(nonce, fake.device.nonce);
+    cue_write_u32(nonce, fake.host.device.nonce);
     CHECK_EQUAL(ask(&fake, CUE_ARM, nonce, 4).type, CUE_ACK);
     CHECK_EQUAL(pulse(&fake, RELAY1, 5), CUE_NAK_BUSY);
-    CHECK(fake.violation == NULL);
+    CHECK(fake.host.violation == NULL);
 }
 
 static void pulse_is_not_disturbed(void) {
@@ -96,7 +96,7 @@ static void pulse_is_not_disturbed(void) {
     CHECK_EQUAL(set(&fake, RELAY1, 1, 0), 0);
     CHECK_EQUAL(pulse(&fake, RELAY1, 10), CUE_NAK_BUSY);
     CHECK_EQUAL(talk_remaining_ms, 10020);
-    CHECK(fake.violation == NULL);
+    CHECK(fake.host.violation == NULL);
 }
 
 static void ranges(void) {
@@ -159,7 +159,7 @@ static void motor_direction(void) {
     fake_run(&fake, 100);
     CHECK_EQUAL(drive(&fake, -300, 0), 0);
     CHECK_EQUAL(fake.driven[MOTOR], -300);
-    CHECK(fake.violation == NULL);
+    CHECK(fake.host.violation == NULL);
 }
 
 static void strip_colours(void) {
@@ -173,18 +173,18 @@ static void strip_colours(void) {
     CHECK(fake.driven[STRIP] != 0);
     CHECK_EQUAL(fill(&fake, 0, 0, 8, 0), 0); // all dark: off
     CHECK_EQUAL(fake.driven[STRIP], 0);
-    CHECK_EQUAL(cue_channels_active(&fake.device.channels), 0);
+    CHECK_EQUAL(cue_channels_active(&fake.host.device.channels), 0);
     CHECK_EQUAL(fill(&fake, 80, 7, 1, 100), 0);
     fake_run(&fake, 101);
     CHECK_EQUAL(fake.shown[3 * 7 + 1], 0); // dark after its time
-    CHECK(fake.violation == NULL);
+    CHECK(fake.host.violation == NULL);
 }
 
 static void active_bits(void) {
     talk_armed(&fake, START_US);
     CHECK_EQUAL(set(&fake, RELAY2, 1, 0), 0);
     CHECK_EQUAL(tone(&fake, 440, 0), 0);
-    fake.pressed = true;
+    fake.host.pressed = true;
     fake_run(&fake, 15);
     said_t said = ask(&fake, CUE_BEAT, NULL, 0);
     CHECK_EQUAL(cue_read_u16(said.payload + 1), 1u << RELAY2 | 1u << BUZZER | 1u << BUTTON);
@@ -195,10 +195,10 @@ static void button_bounce(void) {
     unsigned events = 0;
     talk_armed(&fake, START_US);
     for (int bounce = 0; bounce < 30; bounce++) { // 30 changes, each 1 ms
-        fake.pressed = bounce % 2 == 0;
+        fake.host.pressed = bounce % 2 == 0;
         fake_run(&fake, 1);
     }
-    fake.pressed = true;
+    fake.host.pressed = true;
     fake_run(&fake, 9);
     while (talk_next(&fake, &said)) {
         CHECK(said.type != CUE_EVENT || said.payload[0] != CUE_EVENT_INPUT);
@@ -217,9 +217,10 @@ static void button_bounce(void) {
 static void idle_time(void) {
     talk_armed(&fake, START_US);
     fake_run(&fake, 20);
-    CHECK_EQUAL(cue_device_step(&fake.device), 2000);
+    CHECK_EQUAL(cue_device_step(&fake.host.device), 2000);
     CHECK_EQUAL(pulse(&fake, RELAY1, 1), 0);
-    CHECK_EQUAL(cue_device_step(&fake.device), 1000); // a board may not sleep over the pulse's end
+    CHECK_EQUAL(cue_device_step(&fake.host.device),
+                1000); // a board may not sleep over the pulse's end
 }
 
 const cue_test_t cue_channel_tests[] = {

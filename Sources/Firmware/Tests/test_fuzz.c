@@ -92,7 +92,7 @@ static size_t random_payload(uint8_t type, uint8_t *payload) {
         return below(CUE_PAYLOAD_SIZE_MAX + 1);
     }
     if ((type == CUE_ARM || type == CUE_ESTOP_CLEAR) && below(4) != 0) {
-        cue_write_u32(payload, fake.device.nonce);
+        cue_write_u32(payload, fake.host.device.nonce);
     }
     if (type != CUE_COMMAND) {
         return sizes[type];
@@ -173,7 +173,7 @@ static void session(void) {
             fake_boot(&fake, (uint8_t)(random_u32() & 0x8F), (uint16_t)random_u32());
             boots++;
         }
-        uint32_t before = fake.device.counters.executed;
+        uint32_t before = fake.host.device.counters.executed;
         switch (below(12)) {
         case 0: {
             uint8_t noise[64];
@@ -185,7 +185,7 @@ static void session(void) {
             break;
         }
         case 1:
-            fake.pressed = !fake.pressed;
+            fake.host.pressed = !fake.host.pressed;
             break;
         case 2:
             fake.line_full = below(4) == 0;
@@ -195,20 +195,20 @@ static void session(void) {
             break;
         }
         fake_step(&fake);
-        if (fake.device.counters.executed != before) {
+        if (fake.host.device.counters.executed != before) {
             executed++;
         }
         // Time passes in bits; at times more than the host may be silent.
         fake.time_us += below(20) == 0 ? below(700000) : below(8000);
         fake_step(&fake);
         fake.output_size = fake.output_size > FAKE_WIRE_SIZE / 2 ? 0 : fake.output_size;
-        if (fake.violation != NULL) {
-            printf("    %s (input %d)\n", fake.violation, input);
+        if (fake.host.violation != NULL) {
+            printf("    %s (input %d)\n", fake.host.violation, input);
         }
-        CHECK(fake.violation == NULL || strstr(fake.violation, "longer") != NULL);
+        CHECK(fake.host.violation == NULL || strstr(fake.host.violation, "longer") != NULL);
         // The clock jumped over the end of an on-time: at the next pass it must be off, which the
         // judge, who looks after each pass, has just seen.
-        CHECK(fake.violation == NULL);
+        CHECK(fake.host.violation == NULL);
     }
     for (size_t channel = 0; channel < CUE_CHANNEL_COUNT; channel++) {
         edges += fake.on_edges[channel];
@@ -235,14 +235,14 @@ static void unarmed(void) {
         fake_step(&fake);
         fake.time_us += below(3000);
         fake.output_size = 0;
-        if ((fake.device.state & CUE_STATE_MASK) == CUE_ARMED) {
+        if ((fake.host.device.state & CUE_STATE_MASK) == CUE_ARMED) {
             fake_boot(&fake, 0, (uint16_t)random_u32()); // a flipped bit can make an ARM
         }
     }
     for (size_t channel = 0; channel < CUE_CHANNEL_COUNT; channel++) {
         CHECK_EQUAL(fake.on_edges[channel], 0);
     }
-    CHECK(fake.violation == NULL);
+    CHECK(fake.host.violation == NULL);
 }
 
 const cue_test_t cue_fuzz_tests[] = {

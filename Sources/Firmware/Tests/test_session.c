@@ -9,7 +9,7 @@ static fake_t fake;
 static const uint64_t START_US = 5000000;
 
 static void check_state(uint8_t state) {
-    CHECK_EQUAL(fake.device.state & CUE_STATE_MASK, state);
+    CHECK_EQUAL(fake.host.device.state & CUE_STATE_MASK, state);
 }
 
 static bool event_came(uint8_t kind, uint8_t channel, int16_t value) {
@@ -41,7 +41,7 @@ static void hello_at_boot(void) {
     }
     CHECK_EQUAL(said.payload[23], CUE_RESET_POWER_ON);
     CHECK_EQUAL(said.payload[24], CUE_SAFE | CUE_STATE_UID_BLANK);
-    CHECK(fake.violation == NULL);
+    CHECK(fake.host.violation == NULL);
 
     said_t again = talk(&fake, CUE_HELLO_REQUEST, 77, NULL, 0);
     CHECK_EQUAL(again.type, CUE_HELLO);
@@ -54,8 +54,8 @@ static void nonce_differs(void) {
     fake_init(&fake, START_US);
     for (size_t boot = 0; boot < 300; boot++) {
         fake_boot(&fake, CUE_RESET_PIN, 0); // no entropy at all
-        seen[boot] = fake.device.nonce;
-        CHECK_EQUAL(fake.device.counters.boots, boot + 1);
+        seen[boot] = fake.host.device.nonce;
+        CHECK_EQUAL(fake.host.device.counters.boots, boot + 1);
         for (size_t before = 0; before < boot; before++) {
             CHECK(seen[before] != seen[boot]);
         }
@@ -70,18 +70,18 @@ static void boot_counter_survives_power_cut(void) {
             fake_boot(&fake, CUE_RESET_PIN, 0);
         }
         uint8_t before[CUE_STORE_SIZE], after[CUE_STORE_SIZE];
-        memcpy(before, fake.store, sizeof before);
+        memcpy(before, fake.host.store, sizeof before);
         fake_boot(&fake, CUE_RESET_PIN, 0);
-        memcpy(after, fake.store, sizeof after);
-        memcpy(fake.store, before, sizeof before);
+        memcpy(after, fake.host.store, sizeof after);
+        memcpy(fake.host.store, before, sizeof before);
         for (unsigned at = 0, written = 0; at < CUE_STORE_SIZE && written < cut; at++) {
             if (before[at] != after[at]) {
-                fake.store[at] = after[at];
+                fake.host.store[at] = after[at];
                 written++;
             }
         }
         fake_boot(&fake, CUE_RESET_PIN, 0);
-        CHECK(fake.device.counters.boots == 21 || fake.device.counters.boots == 22);
+        CHECK(fake.host.device.counters.boots == 21 || fake.host.device.counters.boots == 22);
     }
 }
 
@@ -117,12 +117,12 @@ static void commands_need_arming(void) {
     CHECK_EQUAL(pulse(&fake, RELAY1, 100), CUE_NAK_NOT_ARMED);
     CHECK_EQUAL(off(&fake, RELAY1), CUE_NAK_NOT_ARMED);
     uint8_t nonce[4];
-    cue_write_u32(nonce, fake.device.nonce + 1);
+    cue_write_u32(nonce, fake.host.device.nonce + 1);
     said_t said = ask(&fake, CUE_ARM, nonce, 4);
     CHECK_EQUAL(said.type, CUE_NAK);
     CHECK_EQUAL(said.payload[0], CUE_NAK_WRONG_NONCE);
     CHECK_HELPER(check_state(CUE_SAFE));
-    cue_write_u32(nonce, fake.device.nonce);
+    cue_write_u32(nonce, fake.host.device.nonce);
     said = ask(&fake, CUE_ARM, nonce, 4);
     CHECK_EQUAL(said.type, CUE_ACK);
     CHECK_EQUAL(said.payload[0] & CUE_STATE_MASK, CUE_ARMED);
@@ -143,8 +143,8 @@ static void silence_disarms(void) {
     fake_run(&fake, 2);
     CHECK_EQUAL(fake.driven[RELAY1], 0);
     CHECK_HELPER(check_state(CUE_SAFE));
-    CHECK_EQUAL(fake.device.state & CUE_STATE_LINK_LOST, CUE_STATE_LINK_LOST);
-    CHECK_EQUAL(fake.device.counters.link_losses, 1);
+    CHECK_EQUAL(fake.host.device.state & CUE_STATE_LINK_LOST, CUE_STATE_LINK_LOST);
+    CHECK_EQUAL(fake.host.device.counters.link_losses, 1);
     fake_run(&fake, 5);
     CHECK(event_came(CUE_EVENT_FAULT, 255, CUE_FAULT_LINK_LOST));
     CHECK_EQUAL(pulse(&fake, RELAY1, 10), CUE_NAK_NOT_ARMED);
@@ -171,7 +171,7 @@ static void beats_keep_it_armed(void) {
     beat_for(&fake, 20000);
     CHECK_HELPER(check_state(CUE_ARMED));
     CHECK_EQUAL(fake.driven[LAMP], 1);
-    CHECK(fake.violation == NULL);
+    CHECK(fake.host.violation == NULL);
 }
 
 static void duplicates_are_replayed(void) {
@@ -186,8 +186,8 @@ static void duplicates_are_replayed(void) {
         CHECK(memcmp(again.payload, first.payload, first.payload_size) == 0);
     }
     CHECK_EQUAL(fake.on_edges[RELAY1], 1);
-    CHECK_EQUAL(fake.device.counters.duplicates, 5);
-    CHECK_EQUAL(fake.device.counters.executed, 1);
+    CHECK_EQUAL(fake.host.device.counters.duplicates, 5);
+    CHECK_EQUAL(fake.host.device.counters.executed, 1);
     // The same seq with other bytes is another frame.
     const uint8_t other[] = {RELAY2, CUE_OP_PULSE, 50, 0};
     CHECK_EQUAL(talk(&fake, CUE_COMMAND, 9, other, sizeof other).type, CUE_ACK);
@@ -202,7 +202,7 @@ static void naks_are_replayed(void) {
     fake_run(&fake, 200);
     CHECK_EQUAL(talk(&fake, CUE_COMMAND, 2, payload, sizeof payload).type, CUE_NAK);
     CHECK_EQUAL(fake.on_edges[RELAY1], 1);
-    CHECK_EQUAL(fake.device.counters.naks, 1);
+    CHECK_EQUAL(fake.host.device.counters.naks, 1);
 }
 
 static void memory_is_bounded(void) {
@@ -234,7 +234,7 @@ static void hello_request_forgets(void) {
 static void estop_latches(void) {
     uint8_t nonce[4];
     talk_armed(&fake, START_US);
-    cue_write_u32(nonce, fake.device.nonce);
+    cue_write_u32(nonce, fake.host.device.nonce);
     CHECK_EQUAL(set(&fake, RELAY1, 1, 0), 0);
     CHECK_EQUAL(target(&fake, 9000, 0), 0);
     CHECK_EQUAL(drive(&fake, 700, 0), 0);
@@ -266,7 +266,7 @@ static void estop_latches(void) {
     CHECK_EQUAL(pulse(&fake, RELAY1, 10), CUE_NAK_NOT_ARMED);
     CHECK_EQUAL(ask(&fake, CUE_ARM, nonce, 4).type, CUE_ACK);
     CHECK_EQUAL(pulse(&fake, RELAY1, 10), 0);
-    CHECK(fake.violation == NULL);
+    CHECK(fake.host.violation == NULL);
 }
 
 static void estop_works_unarmed(void) {
@@ -276,7 +276,7 @@ static void estop_works_unarmed(void) {
     CHECK_HELPER(check_state(CUE_ESTOPPED));
     // Again with the same seq: carried out, not replayed.
     CHECK_EQUAL(talk(&fake, CUE_ESTOP, 200, NULL, 0).type, CUE_ACK);
-    CHECK_EQUAL(fake.device.counters.duplicates, 0);
+    CHECK_EQUAL(fake.host.device.counters.duplicates, 0);
 }
 
 static void lengths_are_exact(void) {
@@ -349,12 +349,12 @@ static void identity(void) {
     CHECK_EQUAL(ask(&fake, CUE_IDENTITY_WRITE, uid, 8).payload[0], CUE_NAK_BUSY);
     CHECK_EQUAL(off(&fake, LAMP), 0);
     CHECK_EQUAL(ask(&fake, CUE_IDENTITY_WRITE, uid, 8).type, CUE_ACK);
-    CHECK_EQUAL(fake.device.state & CUE_STATE_UID_BLANK, 0);
+    CHECK_EQUAL(fake.host.device.state & CUE_STATE_UID_BLANK, 0);
     CHECK_EQUAL(ask(&fake, CUE_IDENTITY_WRITE, other, 8).payload[0], CUE_NAK_NOT_BLANK);
     CHECK_EQUAL(ask(&fake, CUE_DISARM, NULL, 0).type, CUE_ACK);
-    unsigned writes = fake.store_writes;
+    unsigned writes = fake.host.store_writes;
     CHECK_EQUAL(ask(&fake, CUE_IDENTITY_WRITE, uid, 8).type, CUE_ACK); // nothing to write
-    CHECK_EQUAL(fake.store_writes, writes);
+    CHECK_EQUAL(fake.host.store_writes, writes);
     CHECK_EQUAL(ask(&fake, CUE_IDENTITY_WRITE, other, 8).type, CUE_ACK);
     fake_boot(&fake, CUE_RESET_PIN, 3);
     said_t said = ask(&fake, CUE_HELLO_REQUEST, NULL, 0);
@@ -386,7 +386,7 @@ static void counters(void) {
     fake_run(&fake, 2);
     fake.errors.overruns = 65000;
     fake_run(&fake, 2);
-    CHECK_EQUAL(fake.device.counters.overruns, 65535);
+    CHECK_EQUAL(fake.host.device.counters.overruns, 65535);
 }
 
 static void full_line(void) {
@@ -394,14 +394,14 @@ static void full_line(void) {
     fake.line_full = true;
     CHECK_EQUAL(pulse(&fake, RELAY1, 10), 255); // executed, but the answer is lost
     CHECK_EQUAL(fake.on_edges[RELAY1], 1);
-    CHECK_EQUAL(fake.device.counters.transmit_drops, 1);
+    CHECK_EQUAL(fake.host.device.counters.transmit_drops, 1);
     for (int change = 0; change < 20; change++) {
-        fake.pressed = !fake.pressed;
+        fake.host.pressed = !fake.host.pressed;
         fake_run(&fake, 20);
     }
-    fake.pressed = true;
+    fake.host.pressed = true;
     fake_run(&fake, 40);
-    CHECK(fake.device.event_count <= CUE_EVENTS_MAX);
+    CHECK(fake.host.device.event_count <= CUE_EVENTS_MAX);
     fake.line_full = false;
     fake_run(&fake, 40);
     // Whatever was lost, the last level arrives.

@@ -49,24 +49,28 @@ package final class MQTTClient: Worker, @unchecked Sendable {
     /// True while the library is on the stack: packets made then are only queued by it, and
     /// written when it has returned.
     private var isInLibrary = false
-    private var failures = 0
+    private var backoff: Backoff
+    /// Where the library's blocking connect runs.
+    private let connecting: BlockingPool
     private var connectedNanoseconds: Int64?
     private var isStopping = false
     private var finish: (() -> Void)?
-    private var random: any RandomNumberGenerator & Sendable
 
-    /// - Parameter random: spreads the reconnects.
     package init(
-        _ configuration: MQTTConfiguration, loop: EventLoop, log: Log,
-        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        _ configuration: MQTTConfiguration, loop: EventLoop, log: Log
     ) throws(MQTTError) {
         self.configuration = configuration
         self.loop = loop
         self.log = log.of("mqtt")
-        self.random = random
+        backoff = configuration.reconnect
         name = "mqtt \(configuration.clientID)"
         queue = OutgoingQueue(
             countMax: configuration.queueCountMax, bytesMax: configuration.queueBytesMax)
+        do throws(LinuxError) {
+            connecting = try BlockingPool(name: "mqtt-connect", threads: 1, waitingMax: 1)
+        } catch {
+            throw .system(error)
+        }
         handle = try MosquittoHandle(
             clientID: configuration.clientID, isSessionClean: configuration.isSessionClean)
         try handle.configure(configuration)
@@ -168,16 +172,19 @@ extension MQTTClient {
         become(.connecting)
         let (handle, configuration) = (handle, configuration)
         let password = configuration.password()
-        // mosquitto_connect resolves names and connects while it blocks.
-        BlockingCall.run(name: "mqtt-connect") { () -> MQTTError? in
-            do throws(MQTTError) {
-                try handle.connect(configuration, password: password)
-                return nil
-            } catch {
-                return error
+        do throws(BlockingPool.Problem) {
+            // mosquitto_connect resolves names and connects while it blocks.
+            try connecting.submit { [self] in
+                var problem: MQTTError?
+                do throws(MQTTError) {
+                    try handle.connect(configuration, password: password)
+                } catch {
+                    problem = error
+                }
+                loop.submit { [problem] in self.attempted(problem) }
             }
-        } then: { [self] error in
-            loop.submit { self.attempted(error) }
+        } catch {
+            preconditionFailure("one attempt at a time")
         }
     }
 
@@ -258,23 +265,16 @@ extension MQTTClient {
         guard let start = connectedNanoseconds else { return }
         connectedNanoseconds = nil
         let lasted = SystemTime.monotonicNanoseconds - start
-        if lasted >= Self.lastingConnection.nanosecondsClamped { failures = 0 }
+        if lasted >= Self.lastingConnection.nanosecondsClamped { backoff.reset() }
     }
 
     private func retry(_ state: State) {
         log.warning("not connected", ["reason": .string("\(state)")])
         become(state)
         tick()
-        failures += 1
-        loop.schedule(after: pause()) { [weak self] in self?.connect() }
-    }
-
-    private func pause() -> Duration {
-        let most = configuration.reconnectDelayMax
-        if case .refused = state { return most }
-        let doubled = configuration.reconnectDelayMin * (1 << min(failures - 1, 16))
-        let whole = min(doubled, most).nanosecondsClamped
-        return .nanoseconds(whole / 2 + Int64.random(in: 0...max(1, whole / 2), using: &random))
+        var pause = backoff.next()
+        if case .refused = state { pause = backoff.longest }
+        loop.schedule(after: pause) { [weak self] in self?.connect() }
     }
 
     private func stop() {

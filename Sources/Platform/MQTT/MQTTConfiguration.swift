@@ -1,3 +1,5 @@
+package import Platform
+
 /// How a client reaches its broker, and its limits.
 package struct MQTTConfiguration: Sendable {
     package enum Address: Sendable, Hashable {
@@ -23,10 +25,8 @@ package struct MQTTConfiguration: Sendable {
     package var queueBytesMax = 4 * 1024 * 1024
     /// QoS 1 messages under way at once; more is slower, not faster (measured: 100 beats 1,000).
     package var inflightMax = 100
-    /// The first pause before another attempt; doubles up to `reconnectDelayMax`, and each is
-    /// spread over half to all of itself so that many clients do not return at once.
-    package var reconnectDelayMin: Duration = .milliseconds(250)
-    package var reconnectDelayMax: Duration = .seconds(15)
+    /// The pauses between attempts to connect; the longest of them if the broker refuses us.
+    package var reconnect = Backoff(first: .milliseconds(250), longest: .seconds(15))
     package var connectTimeout: Duration = .seconds(10)
 
     package init(

@@ -99,6 +99,14 @@ package final class BlockingPool: Sendable {
         }
     }
 
+    /// Runs `body` on one of the threads, and does not wait for it. Throws `Problem.full`.
+    package func submit(_ body: @escaping @Sendable () -> Void) throws(Problem) {
+        var problem: Problem?
+        // Nobody knows its id, so nobody cancels it.
+        enter(Job(id: 0, start: body, cancel: {}), refused: { problem = $0 })
+        if let problem { throw problem }
+    }
+
     private func enter(_ job: Job, refused: (Problem) -> Void) {
         let waiting = shared.line.withLock { line -> Int? in
             if case .refused = line.waiting.append(job) { return line.waiting.count }

@@ -78,7 +78,7 @@ final class Site: Sendable {
         let log = Log(component: "test", minimum: .error)
         loop = try EventLoop.start(name: "desk")
         var configuration = broker.configuration(clientID: "control-1")
-        configuration.reconnectDelayMax = .milliseconds(300)
+        configuration.reconnect = Backoff(longest: .milliseconds(300))
         configuration.password = {
             let credential = BrokerCredential(
                 role: .control, workspace: "-", client: "control-1", epoch: 1,
@@ -226,7 +226,7 @@ final class TestAgent: Sendable {
         var configuration = (broker ?? self.broker).configuration(clientID: id.description)
         let password = password ?? pairing.credential
         configuration.password = { password }
-        configuration.reconnectDelayMax = .milliseconds(300)
+        configuration.reconnect = Backoff(longest: .milliseconds(300))
         return try AgentLine(configuration, agent: self)
     }
 }

@@ -191,4 +191,20 @@ struct JournalCostTests {
                 + "\(after[1980] / 1000) µs")
         #expect(before[1000] < 1_000_000)
     }
+
+    @Test("what a person can do something about is told with what to do")
+    func advice() throws {
+        let folder = try TestProcess.makeFolder("journal")
+        try SmallFile.replace("\(folder)/journal.db", with: Array("not a database".utf8))
+        let damaged = #expect(throws: JournalError.self) {
+            try Journal(path: "\(folder)/journal.db")
+        }
+        #expect(damaged?.description.contains("pair the agent again") == true)
+        let missing = #expect(throws: JournalError.self) {
+            try Journal(path: "\(folder)/none/journal.db")
+        }
+        #expect(missing?.description.contains("--state-dir") == true)
+        let full = JournalError.sqlite(operation: "x", code: 13 | 1 << 8, message: "full")
+        #expect(full.description.contains("make room"))
+    }
 }

@@ -191,4 +191,20 @@ struct AgentWorkerTests {
         #expect(throws: StateFolder.Problem.inUse(folder.path)) { try folder.lock() }
         #expect(throws: StateFolder.Problem.notPaired(folder.path)) { try folder.identity() }
     }
+
+    @Test("a folder that cannot be written is told with what to do, before anything is spent")
+    func unwritable() throws {
+        let folder = StateFolder(path: try TestProcess.makeFolder("state"))
+        try folder.checkRoom()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+        #expect(throws: StateFolder.Problem.self) {
+            try StateFolder(path: folder.path + "/none").checkRoom()
+        }
+        for (code, advice) in [
+            (EACCES, "--state-dir"), (EROFS, "--state-dir"), (ENOSPC, "make room"),
+        ] {
+            let problem = StateFolder.Problem.system(LinuxError("open /x", code: code))
+            #expect("\(problem)".contains(advice))
+        }
+    }
 }

@@ -1,6 +1,7 @@
 import Crypto
 import HTTP
 import HTTPClient
+import HTTPMessage
 import Platform
 import Synchronization
 import Testing
@@ -97,7 +98,7 @@ struct ClientTests {
             await Self.expect("no answer in time") { try await client.get(base + "/never") }
             await Self.expect("the answer is too large") { try await client.get(base + "/big") }
             await Self.expect("not an http") { try await client.get("ftp://a/") }
-            await Self.expect("unreachable") { try await client.get("http://127.0.0.1:1/") }
+            await Self.expect("Connection refused") { try await client.get("http://127.0.0.1:1/") }
             let task = Task { try await client.get(base + "/never") }
             task.cancel()
             await Self.expect("cancelled") { try await task.value }
@@ -112,6 +113,35 @@ struct ClientTests {
         } catch {
             #expect("\(error)".contains(text), "\(error)")
         }
+    }
+
+    @Test("a server's address is taken as people paste it, without slashes at its end")
+    func serverAddress() throws {
+        for text in ["http://a", "http://a/", "http://a:80///", "HTTP://a"] {
+            #expect(try ServerAddress.read(text, of: "pair") == "http://a")
+        }
+        #expect(try ServerAddress.read("https://[::1]:8443", of: "pair") == "https://[::1]:8443")
+        for text in ["a", "a:8080", "localhost/", "", "http", "//a"] {
+            #expect(throws: UsageError.self) { try ServerAddress.read(text, of: "pair") }
+        }
+        for text in [
+            "http://a/console", "http://a/#x", "http://a?b", "ftp://a", "http://", "http://a b",
+            "http://u@a", "http://a:0", "http://a:x",
+        ] {
+            let problem = #expect(throws: UsageError.self) {
+                try ServerAddress.read(text, of: "pair")
+            }
+            #expect(
+                problem?.message.contains("without a path") == true && problem?.command == "pair")
+        }
+    }
+
+    @Test("what a person can do about a failed call fits the scheme")
+    func advice() {
+        #expect(HTTPClientError.malformed(.syntax).advice(for: "http://a").contains("https://"))
+        #expect(HTTPClientError.closed.advice(for: "https://a").isEmpty)
+        #expect(HTTPClientError.tls(.failed("x")).advice(for: "https://a").contains("http://"))
+        #expect(!HTTPClientError.tls(.untrusted("x")).advice(for: "https://a").contains("http://"))
     }
 
     @Test("addresses are read strictly")

@@ -1,3 +1,4 @@
+import Platform
 import Testing
 
 @testable import Postgres
@@ -24,22 +25,24 @@ struct PureTests {
     }
 
     @Test("attempts come later and later, within their bounds, and side by side count once")
-    func backoff() {
+    func attemptPlan() {
         var random = SplitMix(state: 1)
-        var backoff = Backoff(delayMin: 100, delayMax: 1000)
-        #expect(backoff.nextAttempt == 0)
+        var attempts = AttemptPlan(
+            Backoff(first: .nanoseconds(100), longest: .nanoseconds(1000)))
+        #expect(attempts.nextAttempt == 0)
         var now: Int64 = 0
         for (round, ceiling) in [100, 200, 400, 800, 1000, 1000].enumerated() {
-            backoff.failed(startedAt: now, now: now, using: &random)
-            let delay = backoff.nextAttempt - now
+            attempts.failed(startedAt: now, now: now, using: &random)
+            let delay = attempts.nextAttempt - now
             #expect(delay >= Int64(ceiling / 2) && delay <= Int64(ceiling), "round \(round)")
-            let next = backoff.nextAttempt
-            backoff.failed(startedAt: now - 1, now: now + 1, using: &random)
-            #expect(backoff.nextAttempt == next)
+            let next = attempts.nextAttempt
+            attempts.failed(startedAt: now - 1, now: now + 1, using: &random)
+            #expect(attempts.nextAttempt == next)
             now = next
         }
-        backoff.succeeded()
-        #expect(backoff.nextAttempt == 0 && backoff.failures == 0)
+        #expect(attempts.isInDoubt)
+        attempts.succeeded()
+        #expect(attempts.nextAttempt == 0 && !attempts.isInDoubt)
     }
 
     @Test("a queue keeps its order through any mix of ends")

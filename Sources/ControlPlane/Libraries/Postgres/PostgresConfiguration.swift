@@ -1,5 +1,5 @@
 internal import CPostgres
-internal import Platform
+package import Platform
 
 /// Where the database is, and the limits of its pool.
 package struct PostgresConfiguration: Sendable {
@@ -24,8 +24,8 @@ package struct PostgresConfiguration: Sendable {
     package var lifetimeMax: Duration = .seconds(1800)
     /// Connections of transactions are closed after this time without use.
     package var idleMax: Duration = .seconds(60)
-    package var reconnectDelayMin: Duration = .milliseconds(20)
-    package var reconnectDelayMax: Duration = .seconds(2)
+    /// The pauses between attempts to connect that fail.
+    package var reconnect = Backoff(first: .milliseconds(20), longest: .seconds(2))
     /// Prepared statements that each connection keeps.
     package var preparedStatementsMax = 256
     /// Bytes of the parameters of one call; larger ones are refused (`misuse`).

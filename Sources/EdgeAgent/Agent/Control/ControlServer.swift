@@ -149,11 +149,17 @@ package final class ControlServer {
 package enum ControlClient {
     package enum Problem: Error, Hashable, Sendable, CustomStringConvertible {
         case notRunning
+        /// An agent runs there, and belongs to somebody else.
+        case notPermitted
         case unreadable
 
         package var description: String {
             switch self {
-            case .notRunning: "no agent runs with this state folder"
+            case .notRunning:
+                "no agent runs with this state folder; start it: systemctl start cuelight-agent, "
+                    + "or cuelight-agent run"
+            case .notPermitted:
+                "this user may not ask the agent; ask as root or as the agent's own user"
             case .unreadable: "the running agent's answer is not understood; is it another release?"
             }
         }
@@ -164,7 +170,7 @@ package enum ControlClient {
         do {
             descriptor = try UnixSocket.connect(path)
         } catch {
-            throw .notRunning
+            throw error.code == EACCES ? .notPermitted : .notRunning
         }
         defer { close(descriptor) }
         let question = Array("{\"ask\":\"status\"}\n".utf8)

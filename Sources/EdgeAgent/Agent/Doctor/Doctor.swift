@@ -43,9 +43,7 @@ package struct Doctor: Sendable {
         } catch {
             status = nil
             findings.append(
-                Finding(
-                    .bad, "agent", "\(error)",
-                    advice: "Start it: systemctl start cuelight-agent, or cuelight-agent run."))
+                Finding(.bad, "agent", "\(error)"))
         }
         findings += portFindings(status)
         findings += Self.rivals(Self.processNames())
@@ -102,10 +100,7 @@ package struct Doctor: Sendable {
             findings.append(Finding(.good, "server", identity.server))
             if let date { findings.append(Self.clock(date, SystemTime.unixMilliseconds)) }
         } catch {
-            findings.append(
-                Finding(
-                    .bad, "server", "\(identity.server): \(error)",
-                    advice: "Check this computer's network and the server's address."))
+            findings.append(Finding(.bad, "server", "\(identity.server): \(error)"))
         }
         let broker = identity.broker
         do {
@@ -147,8 +142,11 @@ package struct Doctor: Sendable {
     }
 
     private func portFindings(_ status: AgentStatus?) -> [Finding] {
-        let paths = ports.scan()
-        guard !paths.isEmpty || !(status?.ports.isEmpty ?? true) else {
+        var paths = ports.scan()
+        for path in ports.missing + (status?.ports.map(\.path) ?? []) where !paths.contains(path) {
+            paths.append(path)
+        }
+        guard !paths.isEmpty else {
             return [
                 Finding(
                     .note, "ports", "no serial port found",
@@ -160,10 +158,11 @@ package struct Doctor: Sendable {
                 guard !known.trouble.isEmpty else { return Finding(.good, "port", path) }
                 return Finding(.bad, "port", "\(path): \(known.trouble)")
             }
+            guard access(path, F_OK) == 0 else {
+                return Finding(.bad, "port", "\(path): \(SerialPort.Problem.missing)")
+            }
             guard access(path, R_OK | W_OK) == 0 else {
-                return Finding(
-                    .bad, "port", "\(path): no permission",
-                    advice: "Add the agent's user to the group dialout, and sign in again.")
+                return Finding(.bad, "port", "\(path): \(SerialPort.Problem.notPermitted)")
             }
             return Finding(.note, "port", "\(path): not used by a running agent")
         }

@@ -117,9 +117,12 @@ package struct ServerCalls: Sendable {
         let data = Data(answer.body)
         guard (200..<300).contains(answer.status) else {
             // An error page of something in between has no message of ours.
-            let failure = try? JSONDecoder().decode(Failure.self, from: data)
-            throw .refused(
-                status: answer.status, message: failure?.error.message ?? "no reason given")
+            if let failure = try? JSONDecoder().decode(Failure.self, from: data) {
+                throw .refused(status: answer.status, message: failure.error.message)
+            }
+            // Below 500 it is another server; from there on ours may be behind it.
+            guard answer.status >= 500 else { throw .unreadable }
+            throw .refused(status: answer.status, message: "no reason given; try again later")
         }
         do {
             return try JSONDecoder().decode(Envelope<Value>.self, from: data).data

@@ -14,10 +14,21 @@ extension AgentCore {
             executed: executedCount,
             boards: boards.values.sorted { $0.uid.value < $1.uid.value }
                 .map { describe($0, at: now) },
-            ports: drivers.values.sorted { $0.path < $1.path }.map {
-                AgentStatus.Port(path: $0.path, isOpen: $0.isOpen, trouble: $0.trouble)
-            },
+            ports: ports,
             outcomes: recent)
+    }
+
+    private var ports: [AgentStatus.Port] {
+        let absent = setup.ports.missing.filter { drivers[$0] == nil }
+        let found = drivers.values.map {
+            AgentStatus.Port(path: $0.path, isOpen: $0.isOpen, trouble: $0.trouble)
+        }
+        return
+            (found
+            + absent.map {
+                AgentStatus.Port(
+                    path: $0, isOpen: false, trouble: SerialPort.Problem.missing.description)
+            }).sorted { $0.path < $1.path }
     }
 
     private func describe(_ board: BoardSession, at now: Int64) -> AgentStatus.Board {

@@ -104,6 +104,9 @@ package final class AgentCore: @unchecked Sendable {
             addBoard(known.uid, manifest)
         }
         try recover()
+        for path in setup.ports.missing {
+            log.warning("waiting for a port that is not there", ["port": .string(path)])
+        }
         scan()
         prune()
         sendTelemetry()

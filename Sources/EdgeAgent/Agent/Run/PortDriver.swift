@@ -185,7 +185,8 @@ extension LinkSession.DownReason {
     /// For people.
     var sentence: String {
         switch self {
-        case .silent: "no board answers; it may not run the Cuelight firmware"
+        case .silent:
+            "no board answers; flash it with the Cuelight firmware, or name its speed with --baud"
         case .unanswered: "the board stopped answering"
         case .protocolVersion(let version):
             "the board speaks link version \(version), this agent version 1"

@@ -17,12 +17,27 @@ package struct StateFolder: Sendable, Hashable {
             switch self {
             case .notPaired(let path):
                 "this agent is not paired (no \(path)/agent.json); run \"cuelight-agent pair\""
-            case .damaged(let file): "\(file) is damaged; pair the agent again"
-            case .system(let error): error.description
-            case .inUse(let path): "another cuelight-agent runs with \(path)"
+            case .damaged(let file): "\(file) is damaged; pair the agent again, with --force"
+            case .system(let error): error.description + Self.advice(on: error.code)
+            case .inUse(let path):
+                "another cuelight-agent runs with \(path); stop it first "
+                    + "(\"cuelight-agent status\" says how it is)"
+            }
+        }
+
+        private static func advice(on code: Int32) -> String {
+            switch code {
+            case EACCES, EPERM:
+                "; run this as the folder's owner, or name another folder with --state-dir"
+            case EROFS, ENOTDIR: "; name a folder that can be written with --state-dir"
+            case ENOSPC, EDQUOT: "; make room on that disk"
+            default: ""
             }
         }
     }
+
+    /// Of a file that is read whole.
+    private static let fileMaxBytes = 64 * 1024
 
     package let path: String
 
@@ -61,21 +76,27 @@ package struct StateFolder: Sendable, Hashable {
         guard chmod(path, 0o700) == 0 else { throw .system(.current("chmod \(path)")) }
     }
 
-    /// Holds the folder for this process. The lock goes with the process.
+    /// Holds the folder for this process.
     package func lock() throws(Problem) {
-        let descriptor = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .system(.current("open \(path)/lock")) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw .inUse(path)
-        }
-        // Kept open on purpose: closing it would release the lock.
+        let lock: FolderLock?
+        do { lock = try FolderLock.take(path) } catch { throw .system(error) }
+        // Never released: it goes with the process.
+        guard lock != nil else { throw .inUse(path) }
+    }
+
+    /// Proves that files can be written, before something is spent that is worth nothing
+    /// unless it is kept.
+    package func checkRoom() throws(Problem) {
+        let probe = "\(path)/probe"
+        defer { unlink(probe) }
+        try write([UInt8](repeating: 0, count: Self.fileMaxBytes), to: probe)
     }
 
     package var isPaired: Bool { access(identityPath, F_OK) == 0 }
 
     package func identity() throws(Problem) -> AgentIdentity {
-        guard isPaired else { throw .notPaired(path) }
+        // A folder that may not be looked into is another problem, which reading tells.
+        guard isPaired || errno != ENOENT else { throw .notPaired(path) }
         return try decode(AgentIdentity.self, from: identityPath)
     }
 
@@ -144,25 +165,13 @@ package struct StateFolder: Sendable, Hashable {
     }
 
     private func read(_ path: String) throws(Problem) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .system(.current("open \(path)")) }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 64 * 1024)
-        let count = Glibc.read(descriptor, &bytes, bytes.count)
-        guard count >= 0 else { throw .system(.current("read \(path)")) }
-        return Array(bytes.prefix(count))
+        do { return try SmallFile.read(path, sizeMax: Self.fileMaxBytes) } catch {
+            throw .system(error)
+        }
     }
 
-    /// Whole or not at all: a new file beside it, synchronised, then renamed over it.
     private func write(_ bytes: [UInt8], to path: String) throws(Problem) {
-        let fresh = path + ".new"
-        unlink(fresh)
-        let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .system(.current("open \(fresh)")) }
-        defer { close(descriptor) }
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0
-        else { throw .system(.current("write \(fresh)")) }
-        guard rename(fresh, path) == 0 else { throw .system(.current("rename \(path)")) }
+        do { try SmallFile.replace(path, with: bytes) } catch { throw .system(error) }
     }
 }
 

@@ -42,6 +42,9 @@ package struct PortScanner: Sendable {
         return Array(found.prefix(Self.portsMax))
     }
 
+    /// Configured ports that are not there now.
+    package var missing: [String] { configured.filter { access($0, F_OK) != 0 } }
+
     private static func names(in folder: String) -> [String] {
         guard let directory = opendir(folder) else { return [] }
         defer { closedir(directory) }

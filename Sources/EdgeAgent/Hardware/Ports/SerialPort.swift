@@ -16,7 +16,8 @@ package final class SerialPort {
 
         package var description: String {
             switch self {
-            case .missing: "it does not exist"
+            case .missing:
+                "it is not there; plug the board in, or name its port (ls /dev/serial/by-id)"
             case .notPermitted: "no permission; add the agent's user to the group dialout"
             case .busy: "another program holds it (a serial monitor, ModemManager or brltty)"
             case .notATerminal: "it is not a serial port"

@@ -19,7 +19,7 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
 
 /// All that is wrong with a configuration, so that one attempt shows everything.
 package struct ConfigError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The file, or "the environment".
+    /// The file, or "configuration".
     package let source: String
     package let problems: [ConfigProblem]
 

@@ -69,7 +69,7 @@ package struct ConfigReader {
         reader.noteUnknown()
         guard reader.problems.isEmpty else {
             let sorted = reader.problems.sorted { ($0.line ?? .max) < ($1.line ?? .max) }
-            throw ConfigError(source: path ?? "environment", problems: sorted)
+            throw ConfigError(source: path ?? "configuration", problems: sorted)
         }
         return config
     }
@@ -79,13 +79,6 @@ package struct ConfigReader {
         var reader = ConfigReader("", folder: nil, environment: [:])
         _ = make(&reader)
         return reader.sampleText
-    }
-
-    /// Variables that begin with `CUELIGHT_` and name no key of this configuration: perhaps
-    /// another program's, perhaps a typing error. For a warning at the start.
-    package var unknownVariables: [String] {
-        let known = Set(declared.map(Self.variable(of:)))
-        return environment.keys.filter { !known.contains($0) }.sorted()
     }
 
     /// Begins a section: the keys that follow are its own.
@@ -154,15 +147,15 @@ package struct ConfigReader {
         for (key, entry) in text.entries where !declared.contains(key) {
             let section = key.prefix { $0 != "." } + "."
             let isSection = declared.contains { $0.hasPrefix(section) }
-            let near = Self.nearest(to: key, among: declared)
-            let hint = near.map { "; did you mean \($0)?" } ?? ""
+            let hint = NearestName.hint(of: key, among: declared.sorted())
             let problem =
                 isSection ? "is not a key" : "is not a key: no section \(section.dropLast())"
             problems.append(ConfigProblem(key: key, problem: problem + hint, line: entry.line))
         }
     }
 
-    private static func variable(of key: String) -> String {
+    /// The environment variable that sets a key, `section.key`.
+    package static func variable(of key: String) -> String {
         prefix + key.uppercased().replacing(".", with: "_")
     }
 
@@ -173,27 +166,5 @@ package struct ConfigReader {
 
     private static func comment(_ text: String) -> String {
         text.split(separator: "\n").map { "# \($0)\n" }.joined()
-    }
-
-    /// The known key that differs least, if it differs by little.
-    private static func nearest(to key: String, among known: Set<String>) -> String? {
-        guard key.utf8.count <= 100 else { return nil }
-        return known.sorted().map { ($0, distance(Array($0.utf8), Array(key.utf8))) }
-            .filter { $0.1 <= 3 }.min { $0.1 < $1.1 }?.0
-    }
-
-    /// How many characters must be changed, added or taken away (Levenshtein).
-    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-        var row = Array(0...right.count)
-        for (index, character) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in right.indices {
-                let substituted = diagonal + (character == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(substituted, min(row[column], diagonal) + 1)
-            }
-        }
-        return row[right.count]
     }
 }

@@ -7,7 +7,7 @@ final class Listener {
     private let log: Log
     private var subscribers: [Subscriber] = []
     private var connection: PostgresConnection?
-    private var backoff: Backoff
+    private var attempts: AttemptPlan
     private var random = SystemRandomNumberGenerator()
     private var timer: LoopTimer?
     private var isClosed = false
@@ -16,9 +16,7 @@ final class Listener {
         self.configuration = configuration
         self.loop = loop
         self.log = log
-        backoff = Backoff(
-            delayMin: configuration.reconnectDelayMin.nanosecondsClamped,
-            delayMax: configuration.reconnectDelayMax.nanosecondsClamped)
+        attempts = AttemptPlan(configuration.reconnect)
     }
 
     /// Whether the text can be a channel without quotes.
@@ -103,7 +101,7 @@ final class Listener {
             guard let self, let connection, connection === self.connection else { return }
             switch answer {
             case .success:
-                backoff.succeeded()
+                attempts.succeeded()
                 for channel in channels {
                     for reader in readers(of: channel.description) { reader.mark() }
                 }
@@ -131,9 +129,9 @@ final class Listener {
         connection = nil
         guard !isClosed, !subscribers.isEmpty else { return }
         let now = SystemTime.monotonicNanoseconds
-        backoff.failed(startedAt: start, now: now, using: &random)
+        attempts.failed(startedAt: start, now: now, using: &random)
         timer?.cancel()
-        timer = loop.schedule(after: .nanoseconds(backoff.nextAttempt &- now)) { [weak self] in
+        timer = loop.schedule(after: .nanoseconds(attempts.nextAttempt &- now)) { [weak self] in
             self?.connect()
         }
     }

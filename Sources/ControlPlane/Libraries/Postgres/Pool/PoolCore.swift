@@ -22,7 +22,7 @@ final class PoolCore: @unchecked Sendable {
     private var leased: [ObjectIdentifier: PostgresConnection] = [:]
     private var opening: [ObjectIdentifier: PostgresConnection] = [:]
     private var leaseRequests = FIFO<LeaseRequest>()
-    private var backoff: Backoff
+    private var attempts: AttemptPlan
     private var random = SystemRandomNumberGenerator()
     private var retryTimer: LoopTimer?
     private var sweepTimer: LoopTimer?
@@ -32,9 +32,7 @@ final class PoolCore: @unchecked Sendable {
         self.configuration = configuration
         self.loop = loop
         self.log = log
-        backoff = Backoff(
-            delayMin: configuration.reconnectDelayMin.nanosecondsClamped,
-            delayMax: configuration.reconnectDelayMax.nanosecondsClamped)
+        attempts = AttemptPlan(configuration.reconnect)
         listener = Listener(configuration, on: loop, log: log)
         listener.onBusy = { [weak self] in self?.armSweep() }
     }
@@ -90,7 +88,7 @@ final class PoolCore: @unchecked Sendable {
             else { continue }
             best = connection
         }
-        let mayGrow = shared.count < configuration.sharedConnections && backoff.failures == 0
+        let mayGrow = shared.count < configuration.sharedConnections && !attempts.isInDoubt
         return mayGrow ? nil : best
     }
 
@@ -166,9 +164,9 @@ final class PoolCore: @unchecked Sendable {
         let missing = missingConnections()
         guard missing.shared + missing.exclusive > 0 else { return }
         let now = SystemTime.monotonicNanoseconds
-        guard now >= backoff.nextAttempt else { return retry(at: backoff.nextAttempt, now: now) }
+        guard now >= attempts.nextAttempt else { return retry(at: attempts.nextAttempt, now: now) }
         // While the server is in doubt one attempt at a time is enough.
-        if backoff.failures > 0 {
+        if attempts.isInDoubt {
             if opening.isEmpty { open(missing.shared > 0 ? .shared : .exclusive) }
             return
         }
@@ -220,7 +218,7 @@ final class PoolCore: @unchecked Sendable {
     }
 
     private func opened(_ connection: PostgresConnection) {
-        backoff.succeeded()
+        attempts.succeeded()
         switch connection.use {
         case .shared: shared.append(connection)
         case .exclusive: idle.append((connection, SystemTime.monotonicNanoseconds))
@@ -231,7 +229,7 @@ final class PoolCore: @unchecked Sendable {
 
     private func failed(_ error: PostgresError, startedAt start: Int64) {
         log.warning("cannot connect", ["error": .string("\(error)")])
-        backoff.failed(
+        attempts.failed(
             startedAt: start, now: SystemTime.monotonicNanoseconds, using: &random)
         if shared.isEmpty {
             waiting.forEach { if $0.start <= start { $0.fail(error) } }
