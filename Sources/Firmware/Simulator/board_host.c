@@ -1,5 +1,6 @@
-// cuelight-board-host: the firmware's Core as a program, its serial port a pty. Timing is that of
-// the host.
+// cuelight-board-host: the firmware's Core as a program, its serial port a pty. Its clock follows the
+// host's while the program is run, and stands still when it is not: a real board is not stopped by a
+// busy host.
 #define _GNU_SOURCE          // getrandom
 #include "cue_board_table.h" // generated from hardware/boards/host.json
 #include "cue_device.h"      // the board
@@ -8,13 +9,14 @@
 #include <sys/random.h>      // getrandom
 
 // As on the Uno: the hang watch, then the watchdog.
-enum { HANG_SAFE_MS = 100, HANG_RESET_MS = 250 };
+enum { HANG_SAFE_MS = 100, HANG_RESET_MS = 250, HALT_NS = 2000000 };
 
 typedef struct {
     cue_sim_t sim;
     cue_board_t board;
     cue_device_t device;
-    uint64_t origin_ns;  // the log's time, which goes on over resets
+    uint64_t clock_ns;   // the log's time, which goes on over resets
+    uint64_t seen_ns;    // the wall clock when that was
     uint64_t started_ns; // the board's time, which begins anew
     uint64_t fed_ns;
     uint8_t store[CUE_STORE_SIZE];
@@ -27,12 +29,30 @@ typedef struct {
 static const cue_channel_t channel_table[CUE_CHANNEL_COUNT] = CUE_CHANNEL_TABLE;
 static const uint8_t manifest[CUE_MANIFEST_SIZE] = CUE_MANIFEST_BYTES;
 
+static uint64_t smaller(uint64_t one, uint64_t other) {
+    return one < other ? one : other;
+}
+
+static uint64_t elapsed_ns(const host_t *host) {
+    uint64_t limit_us = host->sim.run_until_us;
+    uint64_t limit_ns = limit_us < UINT64_MAX / 1000u ? 1000u * limit_us : UINT64_MAX;
+    uint64_t passed_ns = smaller(cue_sim_now_ns() - host->seen_ns, CUE_SIM_LAG_MAX_NS);
+    // A limit may also be drawn nearer, but time does not go back.
+    return limit_ns < host->clock_ns ? host->clock_ns
+                                     : smaller(host->clock_ns + passed_ns, limit_ns);
+}
+
+static void follow_clock(host_t *host) {
+    host->clock_ns = elapsed_ns(host);
+    host->seen_ns = cue_sim_now_ns();
+}
+
 static uint64_t elapsed_us(const host_t *host) {
-    return (cue_sim_now_ns() - host->origin_ns) / 1000u;
+    return elapsed_ns(host) / 1000u;
 }
 
 static uint64_t uptime_us(const host_t *host) {
-    return (cue_sim_now_ns() - host->started_ns) / 1000u;
+    return (elapsed_ns(host) - host->started_ns) / 1000u;
 }
 
 static cue_channel_t read_channel(void *context, uint8_t index) {
@@ -153,7 +173,7 @@ static void store_write(void *context, uint8_t address, uint8_t byte) {
 
 static void watchdog_feed(void *context) {
     host_t *host = context;
-    host->fed_ns = cue_sim_now_ns();
+    host->fed_ns = elapsed_ns(host);
 }
 
 static void save_store(host_t *host) {
@@ -200,7 +220,7 @@ static void boot(host_t *host, uint8_t cause, const char *why) {
     host->hung = host->hung_safe = false;
     host->board.reset_cause = cause;
     host->board.entropy = entropy;
-    host->started_ns = cue_sim_now_ns();
+    host->started_ns = elapsed_ns(host);
     host->fed_ns = host->started_ns;
     cue_device_start(&host->device, &host->board);
     save_store(host);
@@ -222,7 +242,7 @@ static void control(void *context, const char *line) {
 
 // What the chip's timers do while the program stands still.
 static uint64_t stand_still(host_t *host) {
-    uint64_t since_ms = (cue_sim_now_ns() - host->fed_ns) / 1000000u;
+    uint64_t since_ms = (elapsed_ns(host) - host->fed_ns) / 1000000u;
     if (since_ms >= HANG_SAFE_MS && !host->hung_safe) {
         host->hung_safe = true;
         all_safe(host);
@@ -274,22 +294,26 @@ int main(int count, char **arguments) {
     cue_sim_start(&host.sim, count, arguments,
                   "usage: cuelight-board-host [--pty-link PATH] [--events FILE|-] [--eeprom FILE]\n"
                   "       [--uid 16 HEX DIGITS] [--control FIFO]\n"
-                  "Control lines on stdin: button 0|1, hang, reset. Ends when stdin is closed.\n");
+                  "Control lines on stdin: button 0|1, hang, reset, run MS. Ends when stdin is closed.\n");
     prepare_board(&host);
-    host.origin_ns = cue_sim_now_ns();
+    host.seen_ns = cue_sim_now_ns();
     boot(&host, CUE_RESET_POWER_ON, "power");
     while (cue_sim_running()) {
         if (cue_sim_poll_opened(&host.sim)) {
             boot(&host, CUE_RESET_PIN, "open"); // an Uno's DTR line
         }
-        cue_sim_poll_control(&host.sim, control, &host);
-        uint64_t idle_ns =
-            host.hung ? stand_still(&host) : 1000u * (uint64_t)cue_device_step(&host.device);
+        cue_sim_poll_control(&host.sim, elapsed_us(&host), control, &host);
+        follow_clock(&host);
+        bool halted = cue_sim_halted(&host.sim, elapsed_us(&host));
+        uint64_t idle_ns = HALT_NS;
+        if (!halted) {
+            idle_ns = host.hung ? stand_still(&host) : 1000u * (uint64_t)cue_device_step(&host.device);
+        }
         save_store(&host);
         cue_sim_flush_events(&host.sim);
         if (idle_ns > 0) {
             // Without anybody at the other end, opening is noticed by looking.
-            cue_sim_wait(&host.sim, idle_ns);
+            cue_sim_wait(&host.sim, halted, idle_ns);
         }
     }
     cue_sim_finish(&host.sim);
