@@ -326,8 +326,8 @@ class Board:
     def fill(self, channel, rgb, first, count, duration_ms=0):
         return self.command(channel, FILL, rgb + struct.pack("<BBH", first, count, duration_ms))
 
-    def counters(self):
-        _, body = self.request(COUNTERS_READ)
+    def counters(self, **options):
+        _, body = self.request(COUNTERS_READ, **options)
         names = ("crc_errors framing_errors overruns ring_overflows duplicates naks transmit_drops link_losses "
                  "max_on_cuts executed loop_max_us reset_cause uptime_ms boots").split()
         return dict(zip(names, struct.unpack("<9HIHBII", body[:33])))

@@ -30,6 +30,8 @@ ONLY = sys.argv[2] if len(sys.argv) > 2 else ""
 SEED = int(os.environ.get("SEED", time.time_ns() % 1000000))
 RELAY1, RELAY2, LAMP, SERVO, MOTOR, BUZZER, STRIP, BUTTON = range(8)
 OUTPUT_PINS = ["D3", "D6", "D7", "D8", "D9", "D10", "D12", "D13"]
+# For a line that loses frames, or a board whose answers wait behind others and find no room.
+PATIENT = {"timeout": 0.25, "tries": 200}
 TESTS = []
 
 
@@ -381,7 +383,7 @@ def lossy_line():
         # The last pulse may have ended long before its answer came through: what counts is that the pin is low by now.
         board.wait_until(lambda: board.edges("D13", start)[-1]["level"] == 0)
         pulses = [entry for entry in board.edges("D13", start) if entry["level"] == 1]
-        counters = board.counters()
+        counters = board.counters(**PATIENT)
         print(f"    SEED={SEED}: {wanted} commands, {sendings} sendings, {len(pulses)} pulses, {counters['duplicates']} replays, "
               f"{counters['crc_errors'] + counters['framing_errors']} damaged frames seen")
         assert len(pulses) == wanted == counters["executed"], (len(pulses), counters)
@@ -502,8 +504,8 @@ def overruns():
         board.rest(0.3)
         answers = sum(frame[0] == ACK for frame in board.frames)
         board.frames.clear()
-        board.request(HELLO_REQUEST, timeout=0.25, tries=200)  # the first may still fall into the burst
-        counters = board.counters()
+        board.request(HELLO_REQUEST, **PATIENT)  # the first may still fall into the burst
+        counters = board.counters(**PATIENT)
         lost = counters["overruns"] + counters["ring_overflows"]
         print(f"    {lost} bytes and {counters['transmit_drops']} answers lost in a burst of 298 bytes, {answers} of 41 answered")
         assert counters["ring_overflows"] > 0 and counters["uptime_ms"] > before["uptime_ms"], counters
@@ -653,8 +655,8 @@ def babble():
             board.rest(0.02)
         board.frames.clear()
         board.wait_log(lambda entry: "uart_rx" in entry)
-        board.request(HELLO_REQUEST, timeout=0.25, tries=200)
-        counters = board.counters()
+        board.request(HELLO_REQUEST, **PATIENT)
+        counters = board.counters(**PATIENT)
         errors = counters["crc_errors"] + counters["framing_errors"]
         print(f"    SEED={SEED}: {sent} random bytes, {errors} errors counted, longest pass {counters['loop_max_us']} us")
         assert errors > 100 and counters["boots"] == 1, counters
@@ -692,12 +694,14 @@ def bootloader():
             # not run in that second has to try again, as with a real board.
             for _ in range(5):
                 board.control("run 600000")
-                run = subprocess.run(["avrdude", "-q", "-c", "arduino", "-p", "m328p", "-P", board.link, "-b", "115200", "-D", "-U",
-                                      f"flash:w:{OUT / 'uno.hex'}:i"], capture_output=True, text=True, timeout=2 * GUARD)
-                if run.returncode == 0:
+                try:
+                    subprocess.run(["avrdude", "-q", "-c", "arduino", "-p", "m328p", "-P", board.link, "-b", "115200", "-D", "-U",
+                                    f"flash:w:{OUT / 'uno.hex'}:i"], check=True, capture_output=True, text=True, timeout=GUARD)
                     break
-                print(f"    avrdude: {run.stderr.strip()[-200:]}")
-            assert run.returncode == 0, run.stderr
+                except subprocess.SubprocessError as error:
+                    print(f"    avrdude: {error}: {str(error.stderr)[-200:]}")
+            else:
+                raise AssertionError("avrdude could not flash the board")
             board.rest(0.05)
             began = time.monotonic()
             board.open()
