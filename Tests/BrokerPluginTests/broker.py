@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -13,13 +14,19 @@ import time
 from credentials import Key
 from mqtt_wire import Client, Closed
 
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range that the kernel takes connections' own ports from, so that it stays free."""
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def unprivileged_user():
@@ -176,6 +183,26 @@ class Broker:
         assert code == 0, f"refused: {code}; {self.log[-3:]}"
         return client
 
+    def short_lived(self, client_ids, expires_in_s, **more):
+        """Agents whose credentials expire so soon. On a computer too busy for them all to join by then
+        each gets longer."""
+        while True:
+            joined = []
+            for client_id in client_ids:
+                client = self.client(more.get("version", 5), more.get("is_unix", False))
+                password = self.key.credential("agent", "ws-1", client_id, 1, expires_in_s)
+                arguments = {k: v for k, v in more.items() if k not in ("version", "is_unix")}
+                if client.connect(client_id, client_id, password, **arguments) != 0:
+                    client.drop()
+                    break
+                joined.append(client)
+            if len(joined) == len(client_ids):
+                return joined
+            for client in joined:
+                client.drop()
+            expires_in_s *= 2
+            assert expires_in_s < 300, f"refused: {self.log[-3:]}"
+
     def agent(self, client_id="agent-1", workspace="ws-1", **more):
         return self.joined("agent", workspace, client_id, **more)
 
@@ -195,10 +222,12 @@ class Broker:
             return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
-def until(condition, limit_s=10):
-    """Asks again and again; True as soon as the condition holds."""
+def until(condition, limit_s=60):
+    """Asks again and again; True as soon as the condition holds. The limit only guards against
+    hanging."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
         if condition():
             return True
+        time.sleep(0.01)
     return False

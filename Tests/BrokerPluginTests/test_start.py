@@ -18,7 +18,7 @@ def refuses(expected, **more):
         raise AssertionError(f"started although {expected}")
     except StartFailed as failed:
         assert expected in str(failed), f"expected '{expected}' in:\n{failed}"
-        assert broker.process.wait(timeout=10) != 0
+        assert broker.process.wait(timeout=60) != 0
     finally:
         if broker.process.poll() is None:
             broker.process.kill()
@@ -95,7 +95,7 @@ def test_sessions_that_cannot_expire_are_refused():
         def refused():
             return broker.try_connect(
                 "a", broker.key.credential("agent", "ws", "a")) == 135
-        assert until(refused, 15), "accepted although nothing can expire"
+        assert until(refused), "accepted although nothing can expire"
         assert broker.await_log("does not tick")
     finally:
         broker.close()
@@ -116,5 +116,5 @@ def test_revocations_are_optional_but_that_is_said():
     assert broker.await_log("no plugin_opt_revocation_file")
     agent = broker.agent()
     broker.revoke("ws-1", "agent-1", 1)
-    assert agent.await_end()[0] == 0x98
+    assert agent.await_end() == 0x98
     broker.close()

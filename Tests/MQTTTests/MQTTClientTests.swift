@@ -120,11 +120,14 @@ struct MQTTClientTests {
         broker.kill()
         let sender = try Running(settings)
         let outcomes = AsyncStream<MQTTError?> { continuation in
-            for _ in 0..<3 {
-                sender.client.publish(
-                    MQTTMessage(topic: "t", payload: [1]), deadlineNanoseconds: 1
-                ) { result in
-                    if case .failure(let error) = result { continuation.yield(error) }
+            // In one turn of the loop, before it can look for what has expired.
+            sender.client.loop.submit {
+                for _ in 0..<3 {
+                    sender.client.publish(
+                        MQTTMessage(topic: "t", payload: [1]), deadlineNanoseconds: 1
+                    ) { result in
+                        if case .failure(let error) = result { continuation.yield(error) }
+                    }
                 }
             }
         }

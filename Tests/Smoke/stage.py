@@ -27,9 +27,15 @@ PR_SET_PDEATHSIG = 1
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range that the kernel takes connections' own ports from, so that it stays free."""
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def die_with_parent():
@@ -59,7 +65,7 @@ class API:
         if self.token:
             request.add_header("Authorization", "Bearer " + self.token)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             raise Failure(f"{method} {path}: {error.code} {error.read().decode()}") from None
@@ -84,7 +90,7 @@ class WebSocket:
     """A client of RFC 6455, text frames only."""
 
     def __init__(self, host, port, path, token):
-        self.socket = socket.create_connection((host, port), timeout=20)
+        self.socket = socket.create_connection((host, port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = base64.b64encode(secrets.token_bytes(16)).decode()
         self.socket.sendall(
@@ -166,7 +172,7 @@ class Stage:
         path = self.folder / f"{name}.log"
         return path.read_bytes()[-size:].decode(errors="replace") if path.exists() else ""
 
-    def wait(self, what, condition, seconds=60, process=None):
+    def wait(self, what, condition, seconds=90):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             value = condition()

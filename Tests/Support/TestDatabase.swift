@@ -23,6 +23,7 @@ package final class TestDatabase: Sendable {
         let server = try await TestServer.shared.server()
         let name = try await TestServer.shared.makeDatabase(isEmpty: isEmpty)
         var configuration = try server.configuration(database: name)
+        configuration.deadline = TestServer.patience
         configure(&configuration)
         let pool = PostgresPool(
             configuration, loop: TestPostgres.loop, log: Log(component: "test", minimum: .error))
@@ -42,6 +43,8 @@ private actor TestServer {
     static let shared = TestServer()
 
     private static let template = "cuelight_template"
+    /// On a busy computer a statement may take long; tests of deadlines set their own.
+    static let patience = Duration.seconds(30)
     private var starting: Task<(TestPostgres, PostgresPool), any Error>?
     private var count = 0
 
@@ -69,9 +72,11 @@ private actor TestServer {
         let server = try await TestPostgres.start()
         let log = Log(component: "test", minimum: .error)
         let pool = PostgresPool(try server.configuration(), loop: TestPostgres.loop, log: log)
-        try await pool.administer("CREATE DATABASE \(template)")
+        try await pool.administer("CREATE DATABASE \(template)", deadline: .seconds(60))
+        var migrating = try server.configuration(database: template)
+        migrating.deadline = patience
         let inside = PostgresPool(
-            try server.configuration(database: template), loop: TestPostgres.loop, log: log)
+            migrating, loop: TestPostgres.loop, log: log)
         _ = try await Migrator(inside, Schema.migrations).migrate()
         // Nobody may be in a database that is copied.
         await inside.close()

@@ -72,14 +72,15 @@ package final class TestPostgres: Sendable {
     /// shared memory, and the new one then gives up at once: so it is started more than once.
     package func restart() async throws {
         let programs = try PostgresPrograms.find()
-        for limit in [Duration.seconds(2), .seconds(4), .seconds(8)] {
+        for _ in 0..<50 {
             let next = try Self.launch(programs, folder, settings)
             process.withLock { $0 = next }
-            do { return try await waitUntilReady(limit) } catch is Problem {}
+            do { return try await waitUntilReady() } catch is Problem {
+                guard next.hasEnded() else { break }
+                try await Task.sleep(for: .milliseconds(100))
+            }
         }
-        let last = try Self.launch(programs, folder, settings)
-        process.withLock { $0 = last }
-        try await waitUntilReady()
+        throw Problem.silent(reason: "restarted", log: TestProcess.text(folder + "/log"))
     }
 
     private static func launch(
@@ -91,13 +92,13 @@ package final class TestPostgres: Sendable {
             output: folder + "/log", deathSignal: SIGQUIT)
     }
 
-    /// Asks until it answers; the pool's own back-off is the pause between.
-    private func waitUntilReady(_ limit: Duration = .seconds(20)) async throws {
+    /// Asks until it answers or has ended; the pool's own back-off is the pause between.
+    private func waitUntilReady() async throws {
         let pool = PostgresPool(
             try configuration(), loop: Self.loop, log: Log(component: "", minimum: .error))
         let start = ContinuousClock.now
         var reason = ""
-        while start.duration(to: .now) < limit {
+        while start.duration(to: .now) < .seconds(60), !process.withLock({ $0.hasEnded() }) {
             do {
                 try await pool.execute("SELECT 1")
                 return

@@ -64,6 +64,14 @@ package final class TestProcess: Sendable {
         }
     }
 
+    /// Whether the program has ended by itself. Does not block.
+    package func hasEnded() -> Bool {
+        isEnded.withLock { isEnded in
+            if !isEnded { isEnded = waitpid(pid, nil, WNOHANG) == pid }
+            return isEnded
+        }
+    }
+
     /// Waits for a program that ends by itself; true if it succeeded. Blocks.
     package func succeeds() -> Bool {
         isEnded.withLock { isEnded in
@@ -109,11 +117,11 @@ package final class TestProcess: Sendable {
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
 
-    /// Waits until a unix socket takes connections; at most ten seconds.
+    /// Waits until a unix socket takes connections; at most a minute.
     package static func waitForSocket(
         _ path: String, orThrow problem: () -> any Error
     ) async throws {
-        for _ in 0..<1000 {
+        for _ in 0..<6000 {
             if connects(to: path) { return }
             try await Task.sleep(for: .milliseconds(10))
         }

@@ -16,7 +16,7 @@ import traceback
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
-from smoke import board_events, commands_of, rising_edges  # noqa: E402
+from smoke import board_events, commands_of, rising_edges, uncobs  # noqa: E402
 from stage import API, PROGRAMS, Failure, Stage, WebSocket, free_port  # noqa: E402
 
 CASES = []
@@ -119,6 +119,11 @@ def blocks_signals(pid):
     return False
 
 
+def is_estop(frame):
+    """Whether a frame of the board's log is the link's ESTOP."""
+    return uncobs(bytes.fromhex(frame))[:1] == b"\x07"
+
+
 def check(condition, message):
     if not condition:
         raise Failure(message)
@@ -183,18 +188,18 @@ def a_killed_agent_leaves_the_board_safe_and_comes_back(show):
     show.wait_for(2)
     pin = next(c for c in show.board["manifest"]["channels"] if c["name"] == "relay1")["pin"]
     show.process("agent").kill()
-    killed_ns = time.monotonic_ns()
     show.process("agent").wait()
     show.forget("agent")
 
     def released():
-        for event in reversed(board_events(show)):
-            if event.get("pin") == f"D{pin}":
-                return event["wall_ns"] if event.get("level") != 1 else None
-        return None
+        """The board's time between the agent's last word and the release, in milliseconds."""
+        events = board_events(show)
+        levels = [event for event in events if event.get("pin") == f"D{pin}"]
+        heard_us = [event["t_us"] for event in events if "uart_rx" in event][-1]
+        return (levels[-1]["t_us"] - heard_us) / 1000 if levels[-1].get("level") != 1 else None
 
-    safe_ns = show.wait("the relay's release", released)
-    check((safe_ns - killed_ns) / 1e6 < 1500, "the relay stayed closed")
+    took_ms = show.wait("the relay's release", released)
+    check(450 <= took_ms <= 650, f"the relay was released after {took_ms} ms")
     show.restart_agent()
     show.cue()
     show.wait_for(3)
@@ -247,7 +252,7 @@ def an_estop_survives_the_control_planes_restart(show):
     show.api.put(f"/api/v1/workspaces/{show.space}/devices/{show.board['id']}/stop")
     control = show.process("cuelight")
     control.send_signal(signal.SIGTERM)
-    check(control.wait(timeout=30) == 0, "the control plane did not stop cleanly")
+    check(control.wait(timeout=90) == 0, "the control plane did not stop cleanly")
     show.forget("cuelight")
     show.start_control_plane()
     show.processes.insert(0, show.processes.pop())
@@ -276,7 +281,7 @@ def a_killed_control_plane_leaves_nothing_running(show):
     show.process("cuelight").kill()
     show.process("cuelight").wait()
     show.forget("cuelight")
-    end = time.monotonic() + 20
+    end = time.monotonic() + 90
     while any(alive(pid) for pid in children):
         check(time.monotonic() < end, "children outlived the control plane")
         time.sleep(0.05)
@@ -286,7 +291,7 @@ def a_killed_control_plane_leaves_nothing_running(show):
 def a_second_control_plane_in_the_same_folder_is_refused(show):
     second = subprocess.run(
         [PROGRAMS / "cuelight", "up", "--data", show.folder / "data", "--listen", "127.0.0.1:0"],
-        capture_output=True, text=True, timeout=30,
+        capture_output=True, text=True, timeout=90,
     )  # fmt: skip
     check(second.returncode == 1, f"it ended with {second.returncode}")
     check("another control plane" in second.stderr, second.stderr)
@@ -295,7 +300,7 @@ def a_second_control_plane_in_the_same_folder_is_refused(show):
 @case
 def a_second_agent_with_the_same_state_is_refused(show):
     second = subprocess.run(
-        [str(part) for part in show.agent_command("run")], capture_output=True, text=True, timeout=30
+        [str(part) for part in show.agent_command("run")], capture_output=True, text=True, timeout=90
     )
     check(second.returncode != 0, "it ran")
     check("run" in second.stderr.lower(), f"unclear: {second.stderr}")
@@ -378,16 +383,21 @@ def an_estop_pressed_behind_a_storm_of_cues_is_obeyed(show):
     agent.send_signal(signal.SIGSTOP)
     show.api.post(f"/api/v1/livestreams/{show.live}/gifts", {"gift_id": gift, "count": 1000})
     show.api.put(f"/api/v1/workspaces/{show.space}/stop")
-    agent.send_signal(signal.SIGCONT)
     awake_ns = time.monotonic_ns()
+    agent.send_signal(signal.SIGCONT)
 
     def stopped():
         return show.api.get(f"/api/v1/workspaces/{show.space}/devices")[0]["condition"] == "estopped"
 
     show.wait("the E-stop", stopped)
     time.sleep(2)  # What must not happen cannot be awaited.
-    edges = rising_edges(board_events(show), f"D{show.lamp['pin']}")
-    late = [edge for edge in edges if edge - awake_ns > 1_000_000_000]
+    # By the board's own clock, which stands still when this computer does.
+    events = [event for event in board_events(show) if event["wall_ns"] >= awake_ns]
+    words = [number for number, event in enumerate(events) if "uart_rx" in event]
+    stop = next(number for number in words if is_estop(events[number]["uart_rx"]))
+    took_ms = (events[stop]["t_us"] - events[words[0]]["t_us"]) / 1000
+    check(took_ms <= 1000, f"the board heard of the E-stop {took_ms} ms after the agent's awaking")
+    late = rising_edges(events[stop:], f"D{show.lamp['pin']}")
     check(not late, f"{len(late)} pulses after the E-stop")
 
 
@@ -408,7 +418,7 @@ def frames_that_come_in_one_segment_all_count(show):
         events = show.api.get(f"/api/v1/workspaces/{show.space}/livestreams/{show.live}/events")
         return len([e for e in events if "together" in e["happening"].get("text", "")]) == 20
 
-    show.wait("20 comments", all_there, seconds=20)
+    show.wait("20 comments", all_there)
     socket.close()
 
 
@@ -485,7 +495,7 @@ def a_replay_plays_to_its_end_and_stops_when_asked(show):
         PROGRAMS / "cuelight", "replay", capture, "--livestream", live, "--server", show.api.base,
         "--token", show.api.token,
     ]  # fmt: skip
-    whole = subprocess.run([*command, "--speed", "100"], capture_output=True, text=True, timeout=60)
+    whole = subprocess.run([*command, "--speed", "100"], capture_output=True, text=True, timeout=180)
     check(whole.returncode == 0, whole.stderr)
     check(" frames, " in whole.stdout and not whole.stdout.startswith("0 "), whole.stdout)
     show.wait_for(5)
@@ -494,7 +504,7 @@ def a_replay_plays_to_its_end_and_stops_when_asked(show):
         show.wait("the replay to listen to signals", lambda: blocks_signals(playing.pid))
         playing.send_signal(number)
         try:
-            check(playing.wait(timeout=5) == 130, f"it ended with {playing.returncode}")
+            check(playing.wait(timeout=90) == 130, f"it ended with {playing.returncode}")
         except subprocess.TimeoutExpired:
             playing.kill()
             raise Failure("it did not stop") from None

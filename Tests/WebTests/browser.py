@@ -7,15 +7,18 @@ import json
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
 
+from stage import free_port
+
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 PR_SET_PDEATHSIG = 1
+# Seconds after which a wait is given up: a guard against hanging, not a figure.
+GUARD = 90
 ESCAPE = "\ue00c"
 
 
@@ -36,9 +39,7 @@ class Browser:
         if not driver or not chromium:
             raise Broken("chromedriver and chromium are needed: make setup")
         self.profile = tempfile.mkdtemp(prefix="cuelight-web-", dir="/tmp")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.base = f"http://127.0.0.1:{port}"
         self.session = None
         self.process = subprocess.Popen(
@@ -47,7 +48,7 @@ class Browser:
             preexec_fn=die_with_parent, start_new_session=True,
         )  # fmt: skip
         try:
-            self.wait("chromedriver", self.is_ready, 30)
+            self.wait("chromedriver", self.is_ready)
             self.open_session(chromium, width, height)
         except BaseException:
             self.stop()
@@ -73,7 +74,7 @@ class Browser:
             "browserName": "chrome",
             "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "ALL"},
-            "timeouts": {"script": 20_000, "pageLoad": 60_000},
+            "timeouts": {"script": 60_000, "pageLoad": 60_000},
         }
         answer = self.send("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
         self.session = answer["sessionId"]
@@ -83,7 +84,7 @@ class Browser:
         request = urllib.request.Request(self.base + path, data=data, method=method)
         request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=90) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return json.loads(answer.read())["value"]
         except urllib.error.HTTPError as error:
             value = json.loads(error.read())["value"]
@@ -100,7 +101,7 @@ class Browser:
             pass  # It may have ended by itself; the group below ends what is left.
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -108,7 +109,7 @@ class Browser:
 
     # Waiting
 
-    def wait(self, what, condition, seconds=20):
+    def wait(self, what, condition, seconds=GUARD):
         """The first true answer of the condition; a page that is being drawn may break it."""
         end = time.monotonic() + seconds
         problem = ""
@@ -174,17 +175,17 @@ class Browser:
             selector, text,
         )  # fmt: skip
 
-    def see(self, selector, text=None, seconds=20):
+    def see(self, selector, text=None):
         what = selector if text is None else f"“{text}” in {selector}"
-        return self.wait(what, lambda: self.shown(selector, text), seconds)[0][ELEMENT]
+        return self.wait(what, lambda: self.shown(selector, text))[0][ELEMENT]
 
-    def gone(self, selector, text=None, seconds=20):
-        self.wait(f"the end of {selector}", lambda: not self.shown(selector, text), seconds)
+    def gone(self, selector, text=None):
+        self.wait(f"the end of {selector}", lambda: not self.shown(selector, text))
 
     def text(self, selector):
         return self.run("return document.querySelector(arguments[0])?.textContent", selector)
 
-    def click(self, selector, text=None, seconds=20):
+    def click(self, selector, text=None):
         """Clicks as a person does: fails if something else lies above."""
 
         def clicked():
@@ -196,21 +197,29 @@ class Browser:
             self.ask("POST", f"/element/{found[0][ELEMENT]}/click", {})
             return True
 
-        self.wait(f"a click on {selector} {text or ''}", clicked, seconds)
+        self.wait(f"a click on {selector} {text or ''}", clicked)
 
     def type(self, selector, text):
-        element = self.see(selector)
-        self.ask("POST", f"/element/{element}/clear", {})
-        self.ask("POST", f"/element/{element}/value", {"text": text})
+        """Replaces what an input holds, again if the page was drawn anew in the middle."""
+
+        def typed():
+            found = self.shown(selector)
+            if not found:
+                return False
+            self.ask("POST", f"/element/{found[0][ELEMENT]}/clear", {})
+            self.ask("POST", f"/element/{found[0][ELEMENT]}/value", {"text": text})
+            return True
+
+        self.wait(f"typing into {selector}", typed)
 
     def choose(self, selector, text):
         """Picks the option with that text in a select."""
-        self.see(selector)
-        done = self.run(
+        self.wait(f"the option “{text}” of {selector}", lambda: self.run(
             """
             const select = [...document.querySelectorAll(arguments[0])]
                 .find((one) => one.checkVisibility());
-            const option = [...select.options].find((one) => one.text.includes(arguments[1]));
+            const option = [...select?.options ?? []]
+                .find((one) => one.text.includes(arguments[1]));
             if (!option) return false;
             select.value = option.value;
             select.dispatchEvent(new Event("input", { bubbles: true }));
@@ -218,9 +227,7 @@ class Browser:
             return true;
             """,
             selector, text,
-        )  # fmt: skip
-        if not done:
-            raise Broken(f"{selector} has no option “{text}”")
+        ))  # fmt: skip
 
     def press(self, key, times=1):
         strokes = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}] * times

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -98,7 +99,7 @@ class Show:
         """Presses the button of an operation and waits for the outcome beside it."""
         row = self.channel(channel)
         self.browser.click(f'{row} button[data-operation="{operation}"]')
-        self.browser.see(f'{row} .chip[data-status="{status}"]', seconds=15)
+        self.browser.see(f'{row} .chip[data-status="{status}"]')
         return self.browser.text(f"{row} .outcome")
 
     def stop_control_plane(self):
@@ -219,8 +220,8 @@ def case_board_appears_with_its_channels(show):
     page.see(".agent h2", "bench")
     page.see(".agent .state.offline")
     show.stage.start_agent()
-    page.see(".agent .state.online", "Online", seconds=30)
-    page.see(".board .condition.armed", "Armed", seconds=30)
+    page.see(".agent .state.online", "Online")
+    page.see(".board .condition.armed", "Armed")
     show.device = show.stage.device(show.workspace)
     wanted = {one["name"] for one in show.device["manifest"]["channels"]}
     shown = set(page.run(
@@ -454,7 +455,7 @@ def case_estop_makes_every_output_safe(show):
     page.click("#estop")
     page.see(".stop-line", "E-STOP: the workspace “Web stage” is stopped")
     page.see(".stop-line", "since")
-    page.wait("every output safe on the board", lambda: not show.moving(), seconds=5)
+    page.wait("every output safe on the board", lambda: not show.moving())
     page.see(".board .condition.estopped", "E-stopped")
     page.see(".stop-line", "Confirmed by 1 board")
     page.see("#estop", "everything is stopped")
@@ -518,14 +519,25 @@ def case_a_flood_of_comments_does_not_hold_up_the_estop(show):
     page = show.browser
     lives = show.stage.api.get(f"/api/v1/workspaces/{show.workspace}/livestreams")
     path = f"/api/v1/livestreams/{next(one for one in lives if one['is_live'])['id']}/comments"
-    refused = ""
-    for number in range(3000):
-        try:
-            show.stage.api.post(path, {"text": f"flood {number}"})
-        except Failure as failure:
-            refused = str(failure)
-            break
-    expect("too_many_requests" in refused, f"the flood was not refused: {refused}")
+    refused = []
+
+    def flood(writer):
+        for number in range(3000):
+            if refused:
+                return
+            try:
+                show.stage.api.post(path, {"text": f"flood {writer} {number}"})
+            except Failure as failure:
+                refused.append(str(failure))
+
+    # Several at once: one alone might not write faster than it may, on a busy computer.
+    writers = [threading.Thread(target=flood, args=(number,)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    expect(refused and all("too_many_requests" in one for one in refused),
+           f"the flood was not refused: {refused}")  # fmt: skip
     # The same account has spent what it may write; the stop has a budget of its own.
     for _ in range(10):
         show.stage.api.put(f"/api/v1/workspaces/{show.workspace}/stop")
@@ -547,7 +559,9 @@ def case_estop_works_without_the_stream_and_fails_loudly(show):
     page.see(".board")
     page.click("#estop")
     page.see(".stop-line.failing", "NOT STOPPED YET")
-    page.see(".stop-line.failing", "try 3")
+    page.wait("a third try", lambda: page.run(  # or a later one, if nobody looked in between
+        "return Number(/try (\\d+)/.exec(document.querySelector('.stop-line.failing').textContent)[1])"
+    ) >= 3)  # fmt: skip
     page.devtools("Network.setBlockedURLs", {"urls": [STREAM]})
     page.see('.stop-line[data-stop="workspace"]', "is stopped")
     page.gone(".stop-line.failing")
@@ -556,7 +570,7 @@ def case_estop_works_without_the_stream_and_fails_loudly(show):
     # Without the stream the outcome of a command is asked for.
     show.tried("relay1", "pulse", "rejected")
     page.devtools("Network.setBlockedURLs", {"urls": []})
-    page.see("#connection", "Connected", seconds=30)
+    page.see("#connection", "Connected")
     page.click(".stop-line .release")
     page.click(".dialog [data-yes]")
     page.gone(".stop-line")
@@ -575,11 +589,11 @@ def case_the_server_goes_and_comes_back(show):
     expect(text == "is anybody there", "what was typed is lost")
     page.screenshot(PICTURES / "away-1400-light.png")
     show.start_control_plane()
-    page.see("#connection", "Connected", seconds=40)
+    page.see("#connection", "Connected")
     page.gone("#away .notice")
-    page.see(".board .condition.armed", seconds=40)
+    page.see(".board .condition.armed")
     # The same page goes on: the session, the livestream and the rules are still there.
-    page.wait("the comment taken", lambda: comment(show, "spin after the restart"), seconds=40)
+    page.wait("the comment taken", lambda: comment(show, "spin after the restart"))
     page.see(".event .text", "spin after the restart")
     page.see('.event .chip[data-status="executed"]')
 
@@ -712,7 +726,7 @@ def case_a_part_that_cannot_be_loaded_is_said(show):
     show.fresh()
     page.see(".boot", "could not be loaded")
     page.devtools("Network.setBlockedURLs", {"urls": []})
-    page.see("#connection", "Connected", seconds=30)
+    page.see("#connection", "Connected")
 
 
 def case_revoke_the_agent(show):

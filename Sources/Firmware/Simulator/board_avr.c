@@ -10,7 +10,8 @@
 // - pins become high-impedance at a reset, which the library does not report;
 // - a byte written to the EEPROM takes 3.4 ms;
 // - PWM is read from the timer registers, because the library's PWM edges are stale;
-// - the clock is held to the wall clock; a host that was too busy is not caught up with.
+// - the clock is held to the wall clock; a host that was too busy is not caught up with, and a
+//   tester may stop it (control line `run`).
 #define _GNU_SOURCE           // ppoll
 #include "cue_board_table.h"  // pins, generated from hardware/boards/uno.json
 #include "cue_sim.h"          // pty, events, control
@@ -27,7 +28,7 @@
 enum {
     CYCLES_PER_US = 16,
     SLICE_CYCLES = 200 * CYCLES_PER_US,
-    LAG_MAX_NS = 50000000,
+    HALT_NS = 2000000,
     RECEIVE_MAX = 4096,
     EEPROM_SIZE = 1024,
     PAINT = 0xA5,
@@ -550,8 +551,8 @@ int main(int count, char **arguments) {
         "usage: cuelight-board-avr --firmware HEX [--bootloader HEX] [--flash FILE]\n"
         "       [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--uid 16 HEX DIGITS]\n"
         "       [--control FIFO] [--raw]\n"
-        "Control lines on stdin: button 0|1, hang, hang-cli, reset, memory. Ends when stdin "
-        "closes.\n");
+        "Control lines on stdin: button 0|1, hang, hang-cli, reset, memory, run MS. Ends when "
+        "stdin closes.\n");
     build_chip();
     memset(chip.avr->data + chip.avr->ioend + 1, PAINT, chip.avr->ramend - chip.avr->ioend);
     reset("power", true);
@@ -561,10 +562,13 @@ int main(int count, char **arguments) {
         if (cue_sim_poll_opened(&chip.sim)) {
             reset("open", false); // the DTR line
         }
-        receive();
-        run_slice();
-        sample_timers();
-        cue_sim_poll_control(&chip.sim, control, NULL);
+        bool halted = cue_sim_halted(&chip.sim, now_us());
+        if (!halted) {
+            receive();
+            run_slice();
+            sample_timers();
+        }
+        cue_sim_poll_control(&chip.sim, now_us(), control, NULL);
         if (chip.avr->cycle - chip.saved > SAVE_PERIOD_CYCLES) {
             save_memories();
         }
@@ -573,9 +577,11 @@ int main(int count, char **arguments) {
         uint64_t simulated_ns = base_ns + (chip.avr->cycle - base_cycle) * (1000u / CYCLES_PER_US) +
                                 (chip.avr->cycle - base_cycle) / 2; // 62.5 ns a cycle
         uint64_t wall_ns = cue_sim_now_ns();
-        if (simulated_ns > wall_ns) {
-            cue_sim_wait(&chip.sim, simulated_ns - wall_ns);
-        } else if (wall_ns - simulated_ns > LAG_MAX_NS) {
+        if (halted) {
+            cue_sim_wait(&chip.sim, true, HALT_NS);
+        } else if (simulated_ns > wall_ns) {
+            cue_sim_wait(&chip.sim, false, simulated_ns - wall_ns);
+        } else if (wall_ns - simulated_ns > CUE_SIM_LAG_MAX_NS) {
             base_ns = wall_ns;
             base_cycle = chip.avr->cycle;
         }

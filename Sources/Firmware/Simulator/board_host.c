@@ -1,5 +1,6 @@
-// cuelight-board-host: the firmware's Core as a program, its serial port a pty. Timing is that of
-// the host.
+// cuelight-board-host: the firmware's Core as a program, its serial port a pty. Its clock follows the
+// host's while the program is run, and stands still when it is not: a real board is not stopped by a
+// busy host.
 #define _GNU_SOURCE         // getrandom
 #include "cue_board_host.h" // the board, but for clock, line and outputs
 #include "cue_sim.h"        // pty, events, control
@@ -7,24 +8,43 @@
 #include <sys/random.h>     // getrandom
 
 // As on the Uno: the hang watch, then the watchdog.
-enum { HANG_SAFE_MS = 100, HANG_RESET_MS = 250 };
+enum { HANG_SAFE_MS = 100, HANG_RESET_MS = 250, HALT_NS = 2000000 };
 
 typedef struct {
     cue_board_host_t host; // first: what the board's functions get is this struct too
     cue_sim_t sim;
-    uint64_t origin_ns;  // the log's time, which goes on over resets
+    uint64_t clock_ns;   // the log's time, which goes on over resets
+    uint64_t seen_ns;    // the wall clock when that was
     uint64_t started_ns; // the board's time, which begins anew
     uint64_t fed_ns;
     unsigned store_saved; // of store_writes
     bool hung, hung_safe;
 } simulator_t;
 
+static uint64_t smaller(uint64_t one, uint64_t other) {
+    return one < other ? one : other;
+}
+
+static uint64_t elapsed_ns(const simulator_t *board) {
+    uint64_t limit_us = board->sim.run_until_us;
+    uint64_t limit_ns = limit_us < UINT64_MAX / 1000u ? 1000u * limit_us : UINT64_MAX;
+    uint64_t passed_ns = smaller(cue_sim_now_ns() - board->seen_ns, CUE_SIM_LAG_MAX_NS);
+    // A limit may also be drawn nearer, but time does not go back.
+    return limit_ns < board->clock_ns ? board->clock_ns
+                                      : smaller(board->clock_ns + passed_ns, limit_ns);
+}
+
+static void follow_clock(simulator_t *board) {
+    board->clock_ns = elapsed_ns(board);
+    board->seen_ns = cue_sim_now_ns();
+}
+
 static uint64_t elapsed_us(const simulator_t *board) {
-    return (cue_sim_now_ns() - board->origin_ns) / 1000u;
+    return elapsed_ns(board) / 1000u;
 }
 
 static uint64_t uptime_us(const simulator_t *board) {
-    return (cue_sim_now_ns() - board->started_ns) / 1000u;
+    return (elapsed_ns(board) - board->started_ns) / 1000u;
 }
 
 static uint32_t time_ms(void *context) {
@@ -115,7 +135,7 @@ static cue_uart_errors_t uart_take_errors(void *context) {
 
 static void watchdog_feed(void *context) {
     simulator_t *board = context;
-    board->fed_ns = cue_sim_now_ns();
+    board->fed_ns = elapsed_ns(board);
 }
 
 static void save_store(simulator_t *board) {
@@ -160,7 +180,7 @@ static void boot(simulator_t *board, uint8_t cause, const char *why) {
     cue_sim_event(&board->sim, elapsed_us(board), "\"reset\":\"%s\"", why);
     all_safe(board);
     board->hung = board->hung_safe = false;
-    board->started_ns = cue_sim_now_ns();
+    board->started_ns = elapsed_ns(board);
     board->fed_ns = board->started_ns;
     cue_board_host_boot(&board->host, cause, entropy);
     save_store(board);
@@ -182,7 +202,7 @@ static void control(void *context, const char *line) {
 
 // What the chip's timers do while the program stands still.
 static uint64_t stand_still(simulator_t *board) {
-    uint64_t since_ms = (cue_sim_now_ns() - board->fed_ns) / 1000000u;
+    uint64_t since_ms = (elapsed_ns(board) - board->fed_ns) / 1000000u;
     if (since_ms >= HANG_SAFE_MS && !board->hung_safe) {
         board->hung_safe = true;
         all_safe(board);
@@ -219,17 +239,22 @@ int main(int count, char **arguments) {
     cue_sim_start(&board.sim, count, arguments,
                   "usage: cuelight-board-host [--pty-link PATH] [--events FILE|-] [--eeprom FILE]\n"
                   "       [--uid 16 HEX DIGITS] [--control FIFO]\n"
-                  "Control lines on stdin: button 0|1, hang, reset. Ends when stdin is closed.\n");
+                  "Control lines on stdin: button 0|1, hang, reset, run MS. Ends when stdin is closed.\n");
     prepare_board(&board);
-    board.origin_ns = cue_sim_now_ns();
+    board.seen_ns = cue_sim_now_ns();
     boot(&board, CUE_RESET_POWER_ON, "power");
     while (cue_sim_running()) {
         if (cue_sim_poll_opened(&board.sim)) {
             boot(&board, CUE_RESET_PIN, "open"); // an Uno's DTR line
         }
-        cue_sim_poll_control(&board.sim, control, &board);
-        uint64_t idle_ns = board.hung ? stand_still(&board)
-                                      : 1000u * (uint64_t)cue_device_step(&board.host.device);
+        cue_sim_poll_control(&board.sim, elapsed_us(&board), control, &board);
+        follow_clock(&board);
+        bool halted = cue_sim_halted(&board.sim, elapsed_us(&board));
+        uint64_t idle_ns = HALT_NS;
+        if (!halted) {
+            idle_ns = board.hung ? stand_still(&board)
+                                 : 1000u * (uint64_t)cue_device_step(&board.host.device);
+        }
         save_store(&board);
         if (board.host.violation != 0) {
             fprintf(stderr, "simulator: the firmware %s\n", board.host.violation);
@@ -238,7 +263,7 @@ int main(int count, char **arguments) {
         cue_sim_flush_events(&board.sim);
         if (idle_ns > 0) {
             // Without anybody at the other end, opening is noticed by looking.
-            cue_sim_wait(&board.sim, idle_ns);
+            cue_sim_wait(&board.sim, halted, idle_ns);
         }
     }
     cue_sim_finish(&board.sim);

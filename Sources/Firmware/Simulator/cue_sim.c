@@ -134,6 +134,7 @@ static void open_pty(cue_sim_t *sim) {
 
 void cue_sim_start(cue_sim_t *sim, int count, char **arguments, const char *usage) {
     memset(sim, 0, sizeof *sim);
+    sim->run_until_us = UINT64_MAX;
     parent = getppid();
     struct sigaction orphaned = {.sa_handler = parent_thread_ended, .sa_flags = SA_RESTART};
     sigaction(SIGUSR2, &orphaned, NULL);
@@ -224,12 +225,16 @@ static void log_frame(cue_sim_t *sim, uint64_t time_us, cue_sim_frame_t *frame, 
 
 // ---- The line
 
-void cue_sim_wait(cue_sim_t *sim, uint64_t timeout_ns) {
+bool cue_sim_halted(const cue_sim_t *sim, uint64_t time_us) {
+    return time_us >= sim->run_until_us;
+}
+
+void cue_sim_wait(cue_sim_t *sim, bool halted, uint64_t timeout_ns) {
     // A master without a slave reports a hang-up at once and for ever: leave it out, or this would
     // spin.
     struct pollfd polled[4] = {
         {.fd = sim->opens, .events = POLLIN},
-        {.fd = sim->open ? sim->master : -1, .events = POLLIN},
+        {.fd = sim->open && !halted ? sim->master : -1, .events = POLLIN},
         {.fd = sim->inputs[0], .events = POLLIN},
         {.fd = sim->inputs[1], .events = POLLIN},
     };
@@ -304,12 +309,23 @@ size_t cue_sim_read(cue_sim_t *sim, uint64_t time_us, uint8_t *bytes, size_t cap
 
 void cue_sim_write(cue_sim_t *sim, uint64_t time_us, const uint8_t *bytes, size_t size) {
     log_frame(sim, time_us, &sim->transmitted, "uart_tx", bytes, size);
+    cue_sim_flush_events(sim);
     if (sim->open && write(sim->master, bytes, size) < 0 && errno != EAGAIN && errno != EIO) {
         stopping = 1;
     }
 }
 
-void cue_sim_poll_control(cue_sim_t *sim, cue_sim_control_t handler, void *context) {
+static void take_line(cue_sim_t *sim, uint64_t time_us, const char *line,
+                      cue_sim_control_t handler, void *context) {
+    if (strncmp(line, "run ", 4) == 0) {
+        sim->run_until_us = time_us + 1000u * (uint64_t)strtoul(line + 4, NULL, 10);
+    } else {
+        handler(context, line);
+    }
+}
+
+void cue_sim_poll_control(cue_sim_t *sim, uint64_t time_us, cue_sim_control_t handler,
+                          void *context) {
     struct pollfd polled[2] = {{.fd = sim->inputs[0], .events = POLLIN},
                                {.fd = sim->inputs[1], .events = POLLIN}};
     if (poll(polled, 2, 0) <= 0) {
@@ -328,7 +344,7 @@ void cue_sim_poll_control(cue_sim_t *sim, cue_sim_control_t handler, void *conte
             if (bytes[at] == '\n') {
                 sim->lines[input][sim->line_sizes[input]] = 0;
                 sim->line_sizes[input] = 0;
-                handler(context, sim->lines[input]);
+                take_line(sim, time_us, sim->lines[input], handler, context);
             } else if (sim->line_sizes[input] < CUE_SIM_LINE_MAX - 1) {
                 sim->lines[input][sim->line_sizes[input]++] = bytes[at];
             }

@@ -8,7 +8,13 @@
 #include <stdint.h>  // fixed-width integers
 #include <stdio.h>   // FILE
 
-enum { CUE_SIM_FRAME_MAX = 64, CUE_SIM_LINE_MAX = 128, CUE_SIM_UID_SIZE = 8 };
+enum {
+    CUE_SIM_FRAME_MAX = 64,
+    CUE_SIM_LINE_MAX = 128,
+    CUE_SIM_UID_SIZE = 8,
+    // A simulator that was not run for longer does not catch up: its board's time stood still.
+    CUE_SIM_LAG_MAX_NS = 50000000
+};
 
 typedef struct {
     const char *pty_link;   // symbolic link to the pty's slave, or NULL
@@ -38,7 +44,8 @@ typedef struct {
     bool open;  // somebody has the slave open
     FILE *events;
     bool events_waiting; // something written since the last flush
-    int inputs[2];       // stdin and the FIFO, -1 when absent
+    uint64_t run_until_us; // the board's time stands still there; UINT64_MAX: it never does
+    int inputs[2];         // stdin and the FIFO, -1 when absent
     char lines[2][CUE_SIM_LINE_MAX];
     size_t line_sizes[2];
     cue_sim_frame_t received, transmitted;
@@ -58,18 +65,27 @@ bool cue_sim_running(void);
 
 uint64_t cue_sim_now_ns(void);
 
-// Waits for bytes from the host, control input, or the timeout, whichever comes first.
-void cue_sim_wait(cue_sim_t *sim, uint64_t timeout_ns);
+// Whether the board's time stands still, because the tester granted no more of it.
+bool cue_sim_halted(const cue_sim_t *sim, uint64_t time_us);
+
+// Waits for bytes from the host, control input, or the timeout, whichever comes first. While the
+// board's time stands still nobody would take the bytes, and they are not waited for.
+void cue_sim_wait(cue_sim_t *sim, bool halted, uint64_t timeout_ns);
 
 // True once each time somebody opened the slave.
 bool cue_sim_poll_opened(cue_sim_t *sim);
 
 size_t cue_sim_read(cue_sim_t *sim, uint64_t time_us, uint8_t *bytes, size_t capacity);
 
-// Bytes that nobody listens to are lost, as on a real line.
+// Bytes that nobody listens to are lost, as on a real line. Whoever reads an answer finds what led
+// to it in the log.
 void cue_sim_write(cue_sim_t *sim, uint64_t time_us, const uint8_t *bytes, size_t size);
 
-void cue_sim_poll_control(cue_sim_t *sim, cue_sim_control_t handler, void *context);
+// Hands over every control line but `run MS`: the board's time goes on for so long from now and then
+// stands still, until another such line. A tester that stands still for longer than the board would
+// bear so stops the board too.
+void cue_sim_poll_control(cue_sim_t *sim, uint64_t time_us, cue_sim_control_t handler,
+                          void *context);
 
 // One event: the simulated time, the wall clock, and the members of a JSON object.
 void cue_sim_event(cue_sim_t *sim, uint64_t time_us, const char *format, ...)

@@ -20,6 +20,12 @@ SET, PULSE, TARGET, DRIVE, TONE, FILL, OFF = range(1, 8)
 REASONS = ["", "unknown_type", "bad_length", "not_armed", "estopped", "bad_channel", "bad_operation", "out_of_range",
            "busy", "wrong_nonce", "not_blank"]
 SAFE, ARMED, ESTOPPED = 0, 1, 2
+# Seconds of wall-clock time after which a wait is given up. Only a guard against hanging: what must be in time is judged by the
+# board's clock.
+GUARD = 60
+# Milliseconds that the board's clock may go on without us. Were it not bounded, a board would rightly disarm while this process is
+# not run for its 500 ms.
+LEASE_MS = 100
 
 
 def crc16(data):
@@ -68,7 +74,10 @@ class Refused(Exception):
 
 
 class Board:
-    """A running simulator and the host's end of its line."""
+    """A running simulator and the host's end of its line.
+
+    The board's time goes on while this end is served, and stands still when it is not for LEASE_MS.
+    """
 
     def __init__(self, program, *flags, eeprom=None):
         self.folder = tempfile.TemporaryDirectory(prefix="cuelight-board-")
@@ -78,13 +87,13 @@ class Board:
         self.process = subprocess.Popen(
             [str(program), "--pty-link", str(self.link), "--events", str(self.log_path), "--eeprom", str(self.eeprom),
              *map(str, flags)], stdin=subprocess.PIPE, text=True)
-        self.log, self.log_offset = [], 0
+        self.log, self.log_offset, self.granted_at = [], 0, 0
         self.port, self.buffer, self.frames = None, b"", []
         self.seq, self.events, self.round_trips = 0, [], []
         self.nonce = None
         self.loses = None  # a predicate: whether the next frame of the board is lost
         self.beat_at = None
-        self.wait_log(lambda entry: "ready" in entry, 10)
+        self.wait_log(lambda entry: "ready" in entry)
 
     def __enter__(self):
         return self
@@ -93,7 +102,7 @@ class Board:
         self.close()
         self.process.stdin.close()
         try:
-            self.code = self.process.wait(5)
+            self.code = self.process.wait(GUARD)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -105,6 +114,13 @@ class Board:
     def control(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+
+    def grant(self):
+        """Lets the board's time go on; every 10 ms is enough."""
+        now = time.monotonic()
+        if now - self.granted_at >= 0.01:
+            self.granted_at = now
+            self.control(f"run {LEASE_MS}")
 
     def read_log(self):
         if not self.log_path.exists():
@@ -119,26 +135,26 @@ class Board:
                 self.log.append(json.loads(line))
         return self.log
 
-    def wait_log(self, matches, timeout, start=0):
-        """The first entry from `start` on that matches; waits for it in wall-clock time while it serves the line."""
-        deadline = time.monotonic() + timeout
+    def wait_log(self, matches, start=0):
+        """The first entry from `start` on that matches; waits for it while it serves the line."""
+        deadline = time.monotonic() + GUARD
         while True:
             entries = self.read_log()
             for entry in entries[start:]:
                 if matches(entry):
                     return entry
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not seen within {timeout} s; last entries: {entries[-5:]}")
+                raise TimeoutError(f"not seen within {GUARD} s; last entries: {entries[-5:]}")
             if self.process.poll() is not None:
                 raise RuntimeError(f"the simulator ended with {self.process.returncode}")
             self.serve(0.005)
 
-    def wait_until(self, holds, timeout):
-        """Waits in wall-clock time until `holds()`, while it serves the line."""
-        deadline = time.monotonic() + timeout
+    def wait_until(self, holds):
+        """Waits until `holds()`, while it serves the line."""
+        deadline = time.monotonic() + GUARD
         while not holds():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not so within {timeout} s; last entries: {self.read_log()[-5:]}")
+                raise TimeoutError(f"not so within {GUARD} s; last entries: {self.read_log()[-5:]}")
             self.serve(0.005)
 
     def edges(self, pin, start=0):
@@ -157,9 +173,9 @@ class Board:
         self.port = os.open(self.link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self.port, termios.TCSANOW)
         self.buffer, self.frames = b"", []
-        self.wait_log(lambda entry: entry.get("reset") == "open", 5, start)
+        self.wait_log(lambda entry: entry.get("reset") == "open", start)
         if hello:
-            kind, _, payload = self.wait_frame(lambda frame: frame[0] == HELLO, 5)
+            kind, _, payload = self.wait_frame(lambda frame: frame[0] == HELLO)
             self.take_hello(payload)
         return self
 
@@ -179,15 +195,16 @@ class Board:
         """Reads what comes for so long, and beats when that was asked for."""
         deadline = time.monotonic() + seconds
         while True:
+            self.grant()
             now = time.monotonic()
             if self.beat_at is not None and now >= self.beat_at:
                 self.beat_at = now + 0.2
                 self.send(BEAT)
-            left = deadline - now
+            left = min(deadline - now, LEASE_MS / 2000)
             if self.beat_at is not None:
                 left = min(left, self.beat_at - now)
             if self.port is None:
-                time.sleep(max(0, min(left, deadline - now)))  # nothing to wait for but time itself
+                time.sleep(max(0, left))  # nothing to wait for but time itself
             elif select.select([self.port], [], [], max(0, left))[0]:
                 self.take(os.read(self.port, 4096))
                 return
@@ -214,7 +231,7 @@ class Board:
                 self.events.append((kind, channel, value, uptime))
             self.frames.append(frame)
 
-    def wait_frame(self, matches, timeout):
+    def wait_frame(self, matches, timeout=GUARD):
         deadline = time.monotonic() + timeout
         while True:
             for index, frame in enumerate(self.frames):
@@ -225,8 +242,8 @@ class Board:
                 raise TimeoutError("no answer")
             self.serve(min(left, 0.05))
 
-    def wait_event(self, event, timeout=2):
-        deadline = time.monotonic() + timeout
+    def wait_event(self, event):
+        deadline = time.monotonic() + GUARD
         while event not in [seen[:3] for seen in self.events]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no event {event}, only {self.events}")
@@ -236,18 +253,25 @@ class Board:
         if seq is None:
             self.seq = (self.seq + 1) % 256
             seq = self.seq
-        os.write(self.port, encode(kind, seq, payload))
+        self.write(encode(kind, seq, payload))
         return seq
 
-    def request(self, kind, payload=b"", timeout=0.25, tries=8, corrupt=None):
-        """Stop-and-wait with resends of the identical frame. Returns (type, payload)."""
+    def write(self, wire):
+        assert os.write(self.port, wire) == len(wire), "the line is full"
+
+    def request(self, kind, payload=b"", timeout=GUARD, tries=1, corrupt=None):
+        """Stop-and-wait. Returns (type, payload).
+
+        On a line that loses something `timeout` and `tries` make it resend the identical frame; a whole line loses nothing, and
+        there a resend would only be counted as a duplicate.
+        """
         seq = self.seq = (self.seq + 1) % 256  # a beat may move self.seq on while we wait
         wire = encode(kind, seq, payload)
         self.frames = [frame for frame in self.frames if frame[0] in (EVENT, HELLO)]
         for attempt in range(tries):
             sent = corrupt(wire) if corrupt else wire
             began = time.monotonic()
-            os.write(self.port, sent)
+            self.write(sent)
             try:
                 answer = self.wait_frame(lambda frame: frame[1] == seq and frame[0] != EVENT, timeout)
             except TimeoutError:
@@ -274,18 +298,12 @@ class Board:
         return self.ack(COMMAND, bytes([channel, operation]) + arguments, **options)
 
     def when_free(self, attempt, times=50):
-        """Repeats `attempt`, each time as a new command, while the channel is busy.
-
-        On a computer so loaded that this process was not run for 500 ms the board has rightly disarmed: then it arms anew.
-        """
+        """Repeats `attempt`, each time as a new command, while the channel is busy."""
         for _ in range(times):
             try:
                 return attempt()
             except Refused as refusal:
-                if refusal.reason == "not_armed" and refusal.state & 4:
-                    print("    (this process stood still for 500 ms; the board disarmed)")
-                    self.arm(beat=False)
-                elif refusal.reason != "busy":
+                if refusal.reason != "busy":
                     raise
                 self.rest(max(refusal.remaining_ms, 1) / 1000)
         raise TimeoutError("busy for ever")
@@ -308,8 +326,8 @@ class Board:
     def fill(self, channel, rgb, first, count, duration_ms=0):
         return self.command(channel, FILL, rgb + struct.pack("<BBH", first, count, duration_ms))
 
-    def counters(self):
-        _, body = self.request(COUNTERS_READ)
+    def counters(self, **options):
+        _, body = self.request(COUNTERS_READ, **options)
         names = ("crc_errors framing_errors overruns ring_overflows duplicates naks transmit_drops link_losses "
                  "max_on_cuts executed loop_max_us reset_cause uptime_ms boots").split()
         return dict(zip(names, struct.unpack("<9HIHBII", body[:33])))

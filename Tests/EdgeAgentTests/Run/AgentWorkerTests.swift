@@ -50,11 +50,11 @@ struct AgentWorkerTests {
         }
 
         func wait(_ what: String, until condition: () -> Bool) async throws {
-            for _ in 0..<4000 {
+            for _ in 0..<12_000 {
                 if condition() { return }
                 try await Task.sleep(for: .milliseconds(5))
             }
-            throw TestAgent.Timeout(description: "waited 20 s for \(what)")
+            throw TestAgent.Timeout(description: "waited 60 s for \(what)")
         }
 
         func stop() async throws {

@@ -35,7 +35,7 @@ final class SimulatedBoard: Sendable {
         _ kind: Kind = .host, uid: String = "00000000000000ab"
     ) async throws -> SimulatedBoard {
         let board = try SimulatedBoard(kind, uid: uid)
-        for _ in 0..<1000 where access(board.port, F_OK) != 0 {
+        for _ in 0..<6000 where access(board.port, F_OK) != 0 {
             try await Task.sleep(for: .milliseconds(10))
         }
         guard access(board.port, F_OK) == 0 else {

@@ -122,13 +122,13 @@ final class TestAgent: Sendable {
         }
     }
 
-    func outcome(of id: CommandID, seconds: Int = 20) async throws -> Outcome {
+    func outcome(of id: CommandID, seconds: Int = 60) async throws -> Outcome {
         try await wait("the outcome of \(id)", seconds: seconds) { !self.outcomes(of: id).isEmpty }
         return outcomes(of: id)[0]
     }
 
     func wait(
-        _ what: String, seconds: Int = 20, until condition: () async -> Bool
+        _ what: String, seconds: Int = 60, until condition: () async -> Bool
     ) async throws {
         let end = SystemTime.monotonicNanoseconds + Int64(seconds) * 1_000_000_000
         while SystemTime.monotonicNanoseconds < end {

@@ -68,7 +68,7 @@ final class RawClient: @unchecked Sendable {
 
     /// Waits until `check` holds for all bytes so far (and whether the peer has closed).
     func wait(
-        timeout: Duration = .seconds(20), _ check: @escaping @Sendable ([UInt8], Bool) -> Bool
+        timeout: Duration = .seconds(60), _ check: @escaping @Sendable ([UInt8], Bool) -> Bool
     ) async throws {
         try await withCheckedThrowingContinuation {
             (continuation: CheckedContinuation<Void, any Error>) in

@@ -19,7 +19,7 @@ export class Stops {
     banner = h("div", { class: "stop-banner" });
     #workspace;
     #presses = new Map();
-    #lastEscape = 0;
+    #lastEscape = -Infinity;
     #button;
     #caption;
     #lines = new Parts();
@@ -245,9 +245,10 @@ export class Stops {
 
     #key(event) {
         if (event.key !== "Escape") return;
-        const now = performance.now();
+        // When the key was pressed, not when a busy page comes to it.
+        const now = event.timeStamp;
         const isSecond = now - this.#lastEscape < DOUBLE_KEY_MS;
-        this.#lastEscape = isSecond ? 0 : now;
+        this.#lastEscape = isSecond ? -Infinity : now;
         if (isSecond && this.#workspace.may("operate")) this.pressAll();
     }
 }
