@@ -11,6 +11,8 @@ packages=(
     # Compilers, and the board's firmware with its simulator.
     gcc g++ make pkg-config gcc-avr avr-libc binutils-avr arduino-core-avr avrdude
     libsimavr-dev libelf-dev
+    # The firmware as RISC-V machine code in QEMU.
+    gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
     # Tests.
     python3 python3-venv curl chromium chromium-driver
 )
