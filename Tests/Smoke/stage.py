@@ -27,6 +27,10 @@ PROGRAMS = BUILD / os.environ.get("CUELIGHT_CONFIGURATION", "release")
 PR_SET_PDEATHSIG = 1
 
 
+# Given out already: two that are asked for one after the other must not be the same.
+GIVEN = set()
+
+
 def free_port():
     """Below the range that the kernel takes connections' own ports from, so that it stays free."""
     while True:
@@ -34,9 +38,11 @@ def free_port():
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 def die_with_parent():
