@@ -57,6 +57,7 @@ struct PayloadFuzzTests {
             _ = agent.problem
             for board in agent.boards { look(board.manifest) }
         }
+        // Refusing noise is right; trapping is what is looked for.
         if let change = try? decoder.decode(InputChange.self, from: bytes) {
             _ = (change.problem, change.isStale(atMilliseconds: .max))
             _ = change.isStale(atMilliseconds: .min)

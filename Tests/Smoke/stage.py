@@ -329,6 +329,7 @@ class Stage:
             yield
         finally:
             for pid in pids:
+                # One that was killed while it stood still is gone.
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 

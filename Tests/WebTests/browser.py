@@ -37,7 +37,7 @@ class Browser:
         driver = shutil.which("chromedriver")
         chromium = shutil.which("chromium")
         if not driver or not chromium:
-            raise Broken("chromedriver and chromium are needed: make setup")
+            raise Broken("chromedriver and chromium are needed: make setup-tests")
         self.profile = tempfile.mkdtemp(prefix="cuelight-web-", dir="/tmp")
         port = free_port()
         self.base = f"http://127.0.0.1:{port}"

@@ -136,6 +136,7 @@ final class Site: Sendable {
         let credential = BrokerCredential(
             role: .control, workspace: "-", client: control, epoch: 1,
             expiresAtSeconds: SystemTime.unixMilliseconds / 1000 + 3600)
+        // An empty password is refused by the broker, and the test that waits for it fails.
         return (try? signer.password(for: credential)) ?? ""
     }
 

@@ -74,6 +74,7 @@ final class FlashBoard: Sendable {
 
     /// The rising edges of all switching outputs.
     var risings: Int {
+        // Not there before the simulator has said anything.
         let text = (try? String(contentsOfFile: folder + "/events", encoding: .utf8)) ?? ""
         // D13 is the bootloader's own lamp.
         return text.split(separator: "\n").filter { line in

@@ -67,6 +67,7 @@ struct FlashFormatTests {
                     ? alphabet.randomElement(using: &random) ?? 0
                     : UInt8.random(in: 0...255, using: &random)
             }
+            // Refusing is right; trapping is what is looked for.
             _ = try? IntelHex.read(bytes)
             _ = FirmwareFacts(of: FirmwareImage(at: 0, bytes))
             var output = AvrdudeOutput()

@@ -71,6 +71,7 @@ final class SimulatedBoard: Sendable {
     deinit {
         process.kill()
         close(control)
+        // What cannot be removed stays behind in the temporary folder.
         try? FileManager.default.removeItem(atPath: folder)
     }
 

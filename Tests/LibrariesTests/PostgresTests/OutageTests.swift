@@ -83,6 +83,7 @@ struct OutageTests {
         // On a busy computer the first connection may take longer than a call may.
         var pid: Int32?
         try await until {
+            // Fails until the server is back, which is what is waited for.
             pid = try? await pool.queryOne("SELECT pg_backend_pid()", as: Int32.self)
             return pid != nil
         }
