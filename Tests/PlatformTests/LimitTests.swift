@@ -137,12 +137,58 @@ struct IDGeneratorTests {
 
     @Test("the same seed gives the same identifiers, and both random words are used")
     func repeatable() {
-        let one = IDGenerator(unixMilliseconds: { 1 }, chance: SeededGenerator(seed: 7))
-        let two = IDGenerator(unixMilliseconds: { 1 }, chance: SeededGenerator(seed: 7))
-        let ids: [Identifier<Int>] = (0..<100).map { _ in one.next() }
-        #expect(ids == (0..<100).map { _ in two.next() })
-        #expect(Set(ids.map(\.high)).count > 90)
+        func made() -> [Identifier<Int>] {
+            let clock = ManualClock(unixMilliseconds: 1)
+            let generator = IDGenerator(
+                unixMilliseconds: clock.timeSource.unixMilliseconds,
+                chance: SeededGenerator(seed: 7))
+            return (0..<100).map { _ in
+                clock.advance(by: .milliseconds(1))
+                return generator.next()
+            }
+        }
+        let ids = made()
+        #expect(ids == made())
+        #expect(Set(ids.map { $0.high & 0xFFF }).count > 90)
         #expect(Set(ids.map(\.low)).count == 100)
+    }
+
+    @Test("what is made in one millisecond sorts in the order of its making")
+    func orderWithinAMillisecond() {
+        let generator = IDGenerator(unixMilliseconds: { 5 }, chance: SeededGenerator(seed: 8))
+        let ids: [Identifier<Int>] = (0..<10_000).map { _ in generator.next() }
+        #expect(ids == ids.sorted())
+        #expect(Set(ids).count == ids.count)
+        #expect("\(ids[9_999])".hasPrefix("00000000-0005-7"))
+    }
+
+    @Test("when the random part is full the next millisecond is borrowed")
+    func full() {
+        let generator = IDGenerator(unixMilliseconds: { 5 }, chance: AllOnes())
+        let ids: [Identifier<Int>] = (0..<100).map { _ in generator.next() }
+        #expect(ids == ids.sorted())
+        #expect(Set(ids).count == ids.count)
+        #expect("\(ids[0])" == "00000000-0005-7fff-bfff-ffffffffffff")
+        #expect("\(ids[99])".hasPrefix("00000000-0068-7"))
+    }
+
+    @Test("a clock that goes back a little is waited for, one that goes back far is followed")
+    func clockGoesBack() {
+        let clock = ManualClock(unixMilliseconds: 1_000_000)
+        let generator = IDGenerator(unixMilliseconds: clock.timeSource.unixMilliseconds)
+        let first: Identifier<Int> = generator.next()
+        clock.advance(by: .milliseconds(-9_999))
+        let second: Identifier<Int> = generator.next()
+        #expect(second > first)
+        clock.advance(by: .milliseconds(-1))
+        let third: Identifier<Int> = generator.next()
+        #expect(third < first)
+        #expect(third.high >> 16 == 990_000)
+    }
+
+    /// Chance that always draws the greatest number.
+    private struct AllOnes: RandomNumberGenerator {
+        mutating func next() -> UInt64 { .max }
     }
 
     @Test("the boot id is a UUID and stays")

@@ -2,9 +2,23 @@ package import SharedModels
 internal import Synchronization
 
 /// Makes identifiers (UUID version 7) from an injected clock and chance. Any thread.
+///
+/// Each is greater than the one before it, also within one millisecond, so what one process made
+/// sorts in the order of its making (RFC 9562 §6.2, method 2: within a millisecond the random part
+/// grows by a random step). A clock that goes back by less than `Limits.stepBack` is waited for; one
+/// that goes back further is followed.
 package final class IDGenerator: Sendable {
-    private struct Source {
+    package enum Limits {
+        /// In milliseconds.
+        package static let stepBack: Int64 = 10_000
+    }
+
+    fileprivate struct Source {
         var chance: any RandomNumberGenerator & Sendable
+        /// The millisecond and the 74 random bits of the last one.
+        var time: Int64 = .min
+        var high: UInt64 = 0
+        var low: UInt64 = 0
     }
 
     private let unixMilliseconds: @Sendable () -> Int64
@@ -23,17 +37,10 @@ package final class IDGenerator: Sendable {
 
     /// A new identifier of the kind that the context asks for.
     package func next<Entity>(_: Entity.Type = Entity.self) -> Identifier<Entity> {
-        let now = unixMilliseconds()
-        return source.withLock { Self.make(now, &$0.chance) }
-    }
-
-    private static func make<Entity>(
-        _ now: Int64, _ chance: inout any RandomNumberGenerator & Sendable
-    ) -> Identifier<Entity> {
-        var words = (chance.next() as UInt64, chance.next() as UInt64)
-        return withUnsafeMutablePointer(to: &words) { words in
-            var generator = Words(first: words.pointee.0, second: words.pointee.1)
-            return Identifier(unixMilliseconds: now, using: &generator)
+        source.withLock { source in
+            source.advance(now: unixMilliseconds())
+            var words = Words(first: source.high, second: source.low)
+            return Identifier(unixMilliseconds: source.time, using: &words)
         }
     }
 
@@ -47,5 +54,28 @@ package final class IDGenerator: Sendable {
             defer { isUsed = true }
             return isUsed ? second : first
         }
+    }
+}
+
+extension IDGenerator.Source {
+    fileprivate static let highMask: UInt64 = 0x0FFF
+
+    fileprivate mutating func advance(now: Int64) {
+        let (behind, isFar) = time.subtractingReportingOverflow(now)
+        guard !isFar, behind >= 0, behind < IDGenerator.Limits.stepBack else {
+            return draw(at: now)
+        }
+        // The identifier keeps the upper 62 bits of `low`: the step is in its unit, 4.
+        let step = (chance.next() >> 32 | 1) << 2
+        let (sum, isOver) = low.addingReportingOverflow(step)
+        low = sum
+        guard isOver else { return }
+        if high < Self.highMask { high += 1 } else { draw(at: time &+ 1) }
+    }
+
+    private mutating func draw(at time: Int64) {
+        self.time = time
+        high = chance.next() & Self.highMask
+        low = chance.next()
     }
 }

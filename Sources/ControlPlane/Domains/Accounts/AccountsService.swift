@@ -26,6 +26,7 @@ package final class AccountsService: Sendable {
     private let hasher: PasswordHasher
     private let signer: TokenSigner
     private let unixMilliseconds: @Sendable () -> Int64
+    private let ids: IDGenerator
     /// Sessions ended while their access tokens were valid; kept until those have expired.
     private let revoked = Mutex<[SessionID: Int64]>([:])
     private let roles = Mutex(RememberedRoles())
@@ -69,6 +70,7 @@ package final class AccountsService: Sendable {
         self.hasher = hasher
         self.signer = signer
         self.unixMilliseconds = unixMilliseconds
+        ids = IDGenerator(unixMilliseconds: unixMilliseconds)
         self.rightsChanged = rightsChanged
     }
 
@@ -97,7 +99,7 @@ package final class AccountsService: Sendable {
         let hash = try await hasher.hash(password)
         do {
             let account = try await store.insert(
-                newID(), email: email, handle: handle, displayName: shownName,
+                ids.next(), email: email, handle: handle, displayName: shownName,
                 passwordHash: hash)
             guard let account else { throw AccountsError.notFound("account") }
             return account
@@ -230,7 +232,7 @@ package final class AccountsService: Sendable {
         guard try await store.workspaceCount(of: owner) < Int64(Limits.workspacesMax) else {
             throw AccountsError.tooManyWorkspaces
         }
-        let id: WorkspaceID = newID()
+        let id: WorkspaceID = ids.next()
         try await store.insertWorkspace(id, name: kept, owner: owner)
         remember(.owner, of: owner, in: id, until: .min)
         return Membership(
@@ -319,7 +321,7 @@ package final class AccountsService: Sendable {
     }
 
     private func open(_ account: Account) async throws -> SessionTokens {
-        let session: SessionID = newID()
+        let session: SessionID = ids.next()
         let token = Self.newRefreshToken()
         let expiry = unixMilliseconds() + Limits.sessionLifetime.millisecondsClamped
         try await store.insertSession(
@@ -347,11 +349,6 @@ package final class AccountsService: Sendable {
             revoked = revoked.filter { $0.value > now }
             revoked[session] = now + Limits.accessLifetime.millisecondsClamped
         }
-    }
-
-    private func newID<Entity>() -> Identifier<Entity> {
-        var random = SecureRandom()
-        return Identifier(unixMilliseconds: unixMilliseconds(), using: &random)
     }
 
     private static func newRefreshToken() -> String {

@@ -25,6 +25,7 @@ package final class DevicesService: Sendable {
     private let commands: CommandStore
     private let signer: BrokerCredentialSigner
     let unixMilliseconds: @Sendable () -> Int64
+    private let ids: IDGenerator
     let log: Log
     package let dispatcher: CommandDispatcher
     /// Called when an agent or a device changed, for whoever watches the workspace.
@@ -54,6 +55,8 @@ package final class DevicesService: Sendable {
         self.signer = signer
         self.dispatcher = dispatcher
         self.unixMilliseconds = unixMilliseconds
+        let ids = IDGenerator(unixMilliseconds: unixMilliseconds)
+        self.ids = ids
         self.log = log.of("devices")
         self.changed = changed
         let notices = BrokerNotices(client: client, dispatcher: dispatcher, log: self.log)
@@ -61,10 +64,7 @@ package final class DevicesService: Sendable {
         let store = store
         manifests = ManifestKeeper(
             store: store, dispatcher: dispatcher, devices: devices, log: self.log,
-            makeID: {
-                var random = SecureRandom()
-                return Identifier(unixMilliseconds: unixMilliseconds(), using: &random)
-            },
+            makeID: { ids.next() },
             kept: { device, agents in
                 changed(device.workspace)
                 await Self.repeatStops(
@@ -147,7 +147,7 @@ package final class DevicesService: Sendable {
         }
         let text = "cla_" + Base64URL.encode(SecureRandom.bytes(24))
         let token = try await store.insertToken(
-            newID(), workspace: workspace, name: name, hash: SHA256.hash(Array(text.utf8)),
+            ids.next(), workspace: workspace, name: name, hash: SHA256.hash(Array(text.utf8)),
             createdBy: account,
             expiresAt: Timestamp(unixMilliseconds: unixMilliseconds()) + lifetime,
             openMax: Limits.openTokensMax)
@@ -177,7 +177,7 @@ package final class DevicesService: Sendable {
         }
         do {
             let agent = try await store.pair(
-                tokenHash: SHA256.hash(Array(token.utf8)), as: newID(), name: name,
+                tokenHash: SHA256.hash(Array(token.utf8)), as: ids.next(), name: name,
                 platform: Self.platform(platform), publicKey: key.bytes,
                 at: Timestamp(unixMilliseconds: unixMilliseconds()))
             guard let agent else { throw DevicesError.wrongAgentToken }
@@ -415,11 +415,6 @@ package final class DevicesService: Sendable {
             agent: agent.id, workspace: agent.workspace,
             credential: try signer.password(for: credential),
             credentialExpiresAtMilliseconds: expiry)
-    }
-
-    private func newID<Entity>() -> Identifier<Entity> {
-        var random = SecureRandom()
-        return Identifier(unixMilliseconds: unixMilliseconds(), using: &random)
     }
 
     /// What an agent calls its machine, as far as it is printable ASCII.
