@@ -147,6 +147,16 @@ struct FolderLockTests {
         #expect(try FolderLock.take(folder.path) != nil)
         #expect(throws: LinuxError.self) { try FolderLock.take(folder.file("none")) }
     }
+
+    @Test("it is free at once, also while a child between fork and exec has a copy")
+    func freeBesideAFork() throws {
+        let folder = try TemporaryFolder()
+        let lock = try #require(try FolderLock.take(folder.path))
+        let copy = try #require(OpenDescriptor.copy(of: folder.file("lock")))
+        defer { close(copy) }
+        lock.release()
+        #expect(try FolderLock.take(folder.path) != nil)
+    }
 }
 
 @Suite("Folder")

@@ -19,5 +19,10 @@ package struct FolderLock: Sendable {
         return FolderLock(descriptor: descriptor)
     }
 
-    package func release() { close(descriptor) }
+    /// Lets others take it from now on, also while a child that was just forked still has the
+    /// descriptor: a lock of flock(2) goes with the last of its copies, or by a word.
+    package func release() {
+        _ = flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }

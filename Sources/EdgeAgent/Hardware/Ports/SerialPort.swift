@@ -61,7 +61,7 @@ package final class SerialPort {
         do {
             watch = try loop.watch(descriptor, for: .readable) { [weak self] in self?.ready($0) }
         } catch {
-            Glibc.close(descriptor)
+            Self.release(descriptor)
             throw .system(error)
         }
     }
@@ -85,7 +85,7 @@ package final class SerialPort {
 
         func close() {
             watch.cancel()
-            Glibc.close(descriptor)
+            SerialPort.release(descriptor)
         }
     }
 
@@ -122,8 +122,7 @@ package final class SerialPort {
         watch.cancel()
         self.watch = nil
         outgoing = []
-        // The descriptor is ours; an error of close leaves nothing to do.
-        _ = Glibc.close(descriptor)
+        Self.release(descriptor)
     }
 
     private func ready(_ readiness: Readiness) {
@@ -188,9 +187,14 @@ package final class SerialPort {
         }
         do throws(Problem) {
             try claim(descriptor)
-            try configure(descriptor, speed: speed)
         } catch {
             Glibc.close(descriptor)
+            throw error
+        }
+        do throws(Problem) {
+            try configure(descriptor, speed: speed)
+        } catch {
+            release(descriptor)
             throw error
         }
         return descriptor
@@ -205,6 +209,15 @@ package final class SerialPort {
         }
         // Refused by some drivers; the lock still holds.
         _ = ioctl(descriptor, UInt(TIOCEXCL))
+    }
+
+    /// Gives back what `claim` took, also while a child that was just forked still has the
+    /// descriptor: lock and exclusion would go with the last of its copies. An unplugged port
+    /// refuses all of this, and nothing is left to do then.
+    private static func release(_ descriptor: Int32) {
+        _ = ioctl(descriptor, UInt(TIOCNXCL))
+        _ = flock(descriptor, LOCK_UN)
+        _ = Glibc.close(descriptor)
     }
 
     private static func configure(_ descriptor: Int32, speed: speed_t) throws(Problem) {
