@@ -1,4 +1,5 @@
 import Crypto
+import Platform
 import SharedModels
 import Testing
 

@@ -26,7 +26,6 @@ package final class ManualClock: Clock, Sendable {
         var now = Instant(offset: .zero)
         var idCount: UInt64 = 0
         var sleepers: [Sleeper] = []
-        var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
     private let startUnixMilliseconds: Int64
@@ -76,30 +75,13 @@ package final class ManualClock: Clock, Sendable {
         for sleeper in due { sleeper.continuation.resume() }
     }
 
-    /// Waits until so many sleep, so that turning the hands reaches them.
-    package func waitForSleepers(_ count: Int = 1) async {
-        await withCheckedContinuation { continuation in
-            let isThere = state.withLock { state in
-                if state.sleepers.count >= count { return true }
-                state.watchers.append((count, continuation))
-                return false
-            }
-            if isThere { continuation.resume() }
-        }
-    }
-
+    /// Keeps a sleeper; true if its time has come already.
     private func add(_ sleeper: Sleeper) -> Bool {
-        let (isDue, watchers) = state.withLock { state in
-            guard sleeper.until > state.now else {
-                return (true, [] as [CheckedContinuation<Void, Never>])
-            }
+        state.withLock { state in
+            guard sleeper.until > state.now else { return true }
             state.sleepers.append(sleeper)
-            let count = state.sleepers.count
-            defer { state.watchers.removeAll { $0.count <= count } }
-            return (false, state.watchers.filter { $0.count <= count }.map(\.continuation))
+            return false
         }
-        for watcher in watchers { watcher.resume() }
-        return isDue
     }
 
     private func cancel(_ id: UInt64) {

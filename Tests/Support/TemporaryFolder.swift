@@ -7,9 +7,14 @@ package final class TemporaryFolder: Sendable {
     package let path: String
 
     package init(_ name: String = "test") throws(LinuxError) {
-        var template = Array("/tmp/cuelight-\(name)-XXXXXX".utf8CString)
+        path = try Self.make(name, under: "/tmp")
+    }
+
+    /// Makes a folder of a new name, which its caller removes; its path.
+    static func make(_ name: String, under parent: String) throws(LinuxError) -> String {
+        var template = Array("\(parent)/cuelight-\(name)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw .current("mkdtemp") }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     deinit {

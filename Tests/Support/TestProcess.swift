@@ -87,10 +87,7 @@ package final class TestProcess: Sendable {
     package static func makeFolder(
         _ name: String, under parent: String = "/tmp"
     ) throws -> String {
-        var template = Array("\(parent)/cuelight-\(name)-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw LinuxError.current("mkdtemp") }
-        let path = String(
-            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let path = try TemporaryFolder.make(name, under: parent)
         chmod(path, 0o777)
         try Janitor.remove(atExit: path)
         return path

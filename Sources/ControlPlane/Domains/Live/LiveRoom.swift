@@ -84,9 +84,6 @@ package struct LiveRoom: ~Copyable, Sendable {
         normaliser.connected(atUnixMilliseconds: now.unixMilliseconds)
     }
 
-    /// Tells who the host is, once the source said it.
-    package mutating func setHost(id: String) { normaliser.hostID = id }
-
     /// Takes one push frame as it came from the socket. A frame that cannot be read throws and
     /// is counted; the room goes on. A bad message in a good frame is only counted.
     package mutating func ingest(

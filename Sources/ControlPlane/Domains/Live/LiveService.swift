@@ -101,9 +101,6 @@ package final class LiveService: Sendable {
         guard try await store.end(id) else { throw LiveError.ended }
     }
 
-    /// Tells that the source of a livestream connected (again): what it made before is history.
-    package func sourceConnected(_ id: LivestreamID) throws { try heldRoom(id).connected(now) }
-
     /// Takes one push frame of the source as it came from its socket.
     /// - Parameter arrivedNanoseconds: when its bytes were read, monotonic; nil for now.
     package func ingest(

@@ -1,3 +1,5 @@
+internal import Platform
+
 /// Intel HEX, as compilers and bootloaders exchange flash images. Any bytes may be read: what is
 /// wrong with them is told.
 package enum IntelHex {
@@ -77,17 +79,8 @@ package enum IntelHex {
         guard digits.count % 2 == 0, digits.count >= 10, digits.count <= 2 * 260 else {
             throw Reason(text: "a record of the wrong length")
         }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(digits.count / 2)
-        var high: UInt8?
-        for character in digits {
-            guard let digit = digit(character) else { throw Reason(text: "no hexadecimal digit") }
-            if let first = high {
-                bytes.append(first << 4 | digit)
-                high = nil
-            } else {
-                high = digit
-            }
+        guard let bytes = Hexadecimal.decode(utf8: digits) else {
+            throw Reason(text: "no hexadecimal digit")
         }
         guard bytes.count == Int(bytes[0]) + 5 else {
             throw Reason(text: "a record of the wrong length")
@@ -109,15 +102,6 @@ package enum IntelHex {
         // Where a program begins: a chip knows that by itself.
         case 3, 5: break
         default: throw Reason(text: "a record of unknown type \(record[3])")
-        }
-    }
-
-    private static func digit(_ character: UInt8) -> UInt8? {
-        switch character {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-        default: nil
         }
     }
 

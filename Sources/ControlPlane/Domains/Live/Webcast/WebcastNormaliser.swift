@@ -10,7 +10,7 @@ package struct WebcastNormaliser: Sendable {
     package private(set) var implausible = 0
 
     /// The source's id of the host, if known: marks the host, and tells gifts to guests apart.
-    package var hostID: String?
+    private let hostID: String?
 
     private let livestream: LivestreamID
     private let source: SourceKind

@@ -69,17 +69,10 @@ package struct Call: Sendable {
 
     package func queryInteger(_ name: String) -> Int? { query(name).flatMap { Int($0) } }
 
-    package func queryBoolean(_ name: String) -> Bool? { query(name).map { $0 == "true" } }
-
     package func queryID<Entity>(
         _ name: String, _ type: Identifier<Entity>.Type = Identifier<Entity>.self
     ) -> Identifier<Entity>? {
         query(name).flatMap { Identifier<Entity>($0) }
-    }
-
-    /// All values of a repeated query parameter.
-    package func queryList(_ name: String) -> [String] {
-        queryValues.filter { $0.name == name }.map(\.value)
     }
 
     /// Items on a page, `default` unless the caller asked for a number.

@@ -72,11 +72,6 @@ package struct Response: Sendable {
         Response(status: status, headers: [("Content-Type", type)], content: .stream(body))
     }
 
-    /// Sends the peer elsewhere.
-    package static func redirect(to location: String, status: Status = .seeOther) -> Response {
-        Response(status: status, headers: [("Location", location)], content: .empty)
-    }
-
     /// The same answer with one more header field. A name that is not a token, or a value with a
     /// control character, is a programmer's error in a constant and is dropped otherwise: a
     /// response can never be split.

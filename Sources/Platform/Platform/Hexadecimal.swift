@@ -13,28 +13,22 @@ package enum Hexadecimal {
     }
 
     /// Reads either case; nil for an odd count or a character that is no digit.
-    package static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    package static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(utf8: text.utf8) }
+
+    /// The same from characters in UTF-8.
+    package static func decode(utf8 text: some Collection<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count / 2)
+        bytes.reserveCapacity(text.count / 2)
         var high: UInt8?
-        for character in text.utf8 {
-            guard let digit = digit(character) else { return nil }
+        for character in text {
+            guard let digit = Character(Unicode.Scalar(character)).hexDigitValue else { return nil }
             if let first = high {
-                bytes.append(first << 4 | digit)
+                bytes.append(first << 4 | UInt8(digit))
                 high = nil
             } else {
-                high = digit
+                high = UInt8(digit)
             }
         }
         return high == nil ? bytes : nil
-    }
-
-    private static func digit(_ character: UInt8) -> UInt8? {
-        switch character {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }
