@@ -35,10 +35,19 @@ package final class TemporaryFolder: Sendable {
     }
 }
 
-/// A TCP port of 127.0.0.1 on which nobody listened a moment ago. Another program may take it
-/// first: where the server can, let it listen on port 0 and ask it.
+/// A TCP port of 127.0.0.1 on which nobody listened a moment ago, below the range that the kernel
+/// takes connections' own ports from. Where the server can, let it listen on port 0 and ask it.
 package func freePort() throws(LinuxError) -> UInt16 {
-    let listener = try Socket.listen(.ip("127.0.0.1", port: 0))
-    defer { close(listener) }
-    return try Socket.localPort(listener)
+    while true {
+        let port = UInt16.random(in: 10_000..<32_000)
+        do throws(LinuxError) {
+            let listener = try Socket.listen(.ip("127.0.0.1", port: port))
+            // By a word: a child that was just forked has a copy of the descriptor.
+            shutdown(listener, Int32(SHUT_RDWR))
+            close(listener)
+            return port
+        } catch {
+            guard error.code == EADDRINUSE else { throw error }
+        }
+    }
 }
