@@ -9,17 +9,23 @@ extern "C" {
 #endif
 
 typedef struct {
-    uint16_t crc_errors;
-    uint16_t framing_errors;
-    uint16_t overruns;
-    uint16_t ring_overflows;
-    uint16_t duplicates;
-    uint16_t naks;
-    uint16_t transmit_drops;
-    uint16_t link_losses;
-    uint16_t max_on_cuts;
-    uint32_t executed;
+    union {
+        uint16_t small[9]; // in the order of COUNTERS
+        struct {
+            uint16_t crc_errors;
+            uint16_t framing_errors;
+            uint16_t overruns;
+            uint16_t ring_overflows;
+            uint16_t duplicates;
+            uint16_t naks;
+            uint16_t transmit_drops;
+            uint16_t link_losses;
+            uint16_t max_on_cuts;
+        };
+    };
     uint16_t loop_max_us;
+    uint16_t sequence_refusals;
+    uint32_t executed;
     uint32_t boots;
 } cue_counters_t;
 

@@ -70,9 +70,8 @@ static cue_link_result_t finish(cue_decoder_t *decoder) {
     if (!whole || decoder->size < CUE_BODY_SIZE_MIN) {
         return CUE_LINK_BAD_FRAMING;
     }
-    size_t checked = (size_t)decoder->size - 2;
-    uint16_t crc = cue_crc16(0xFFFF, decoder->body, checked);
-    return crc == cue_read_u16(decoder->body + checked) ? CUE_LINK_FRAME : CUE_LINK_BAD_CRC;
+    // A check that goes over itself too leaves 0.
+    return decoder->crc == 0 ? CUE_LINK_FRAME : CUE_LINK_BAD_CRC;
 }
 
 static void append(cue_decoder_t *decoder, uint8_t byte) {
@@ -82,6 +81,7 @@ static void append(cue_decoder_t *decoder, uint8_t byte) {
     }
     decoder->body[decoder->size] = byte;
     decoder->size++;
+    decoder->crc = cue_crc16(decoder->crc, &byte, 1); // now, so that the last byte is soon done
 }
 
 cue_link_result_t cue_decoder_push(cue_decoder_t *decoder, uint8_t byte) {
@@ -103,6 +103,7 @@ cue_link_result_t cue_decoder_push(cue_decoder_t *decoder, uint8_t byte) {
     } else {
         decoder->started = true;
         decoder->size = 0;
+        decoder->crc = 0xFFFF;
     }
     decoder->remaining = (uint8_t)(byte - 1);
     return CUE_LINK_NOTHING;

@@ -4,7 +4,7 @@
 #include "cue_link.h"  // cue_crc16
 #include <string.h>    // memset, memcmp
 
-enum { UID_AT = 0, BOOTS_AT = 16, BOOT_SLOTS = 8, BOOT_SLOT_SIZE = 6 };
+enum { UID_AT = 0, OPTIONS_AT = 10, BOOTS_AT = 16, BOOT_SLOTS = 8, BOOT_SLOT_SIZE = 6 };
 
 static void read_bytes(const cue_board_t *board, uint8_t at, uint8_t *bytes, uint8_t size) {
     for (uint8_t index = 0; index < size; index++) {
@@ -76,4 +76,16 @@ uint32_t cue_store_count_boot(const cue_board_t *board) {
     slot = (uint8_t)((slot + 1u) % BOOT_SLOTS);
     write_bytes(board, (uint8_t)(BOOTS_AT + slot * BOOT_SLOT_SIZE), record, sizeof record);
     return boots;
+}
+
+uint8_t cue_store_read_options(const cue_board_t *board) {
+    uint8_t record[2]; // and its complement
+    read_bytes(board, OPTIONS_AT, record, sizeof record);
+    return (record[0] ^ record[1]) == 0xFF ? record[0] : (uint8_t)0;
+}
+
+cue_status_t cue_store_write_options(const cue_board_t *board, uint8_t options) {
+    const uint8_t record[2] = {options, (uint8_t)~options};
+    write_bytes(board, OPTIONS_AT, record, sizeof record);
+    return cue_store_read_options(board) == options ? CUE_OK : CUE_ERROR_STORE;
 }

@@ -23,6 +23,10 @@ cue_status_t cue_store_write_uid(const cue_board_t *board, const uint8_t uid[CUE
 // Counts this boot and returns its number, 1 for the first one.
 uint32_t cue_store_count_boot(const cue_board_t *board);
 
+// Options (CUE_OPTION_…); 0 when none are stored.
+uint8_t cue_store_read_options(const cue_board_t *board);
+cue_status_t cue_store_write_options(const cue_board_t *board, uint8_t options);
+
 #ifdef __cplusplus
 }
 #endif
