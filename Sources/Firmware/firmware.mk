@@ -17,7 +17,8 @@ AVR_BOARDS := uno uno_stage nano mega
 
 .SECONDARY:
 .PHONY: firmware firmware-test firmware-clean firmware-size firmware-flash
-firmware: firmware-size $(FW_OUT)/index.json $(FW_OUT)/cuelight-board-host $(FW_OUT)/cuelight-board-host-stage $(FW_OUT)/cuelight-board-avr \
+firmware: firmware-size $(FW_OUT)/index.json $(FW_OUT)/rv32.elf $(FW_OUT)/esp32/esp.stamp $(FW_OUT)/esp32c3/esp.stamp \
+	$(FW_OUT)/cuelight-board-host $(FW_OUT)/cuelight-board-host-stage $(FW_OUT)/cuelight-board-avr \
 	$(patsubst %,$(FW_OUT)/cuelight-board-avr-%,$(filter-out uno,$(AVR_BOARDS)))
 
 # Flashes an Uno. BOARD_PORT says where it is.
@@ -67,6 +68,26 @@ firmware-size: $(foreach board,$(AVR_BOARDS),$(FW_OUT)/$(board).elf $(FW_OUT)/$(
 	@for board in $(AVR_BOARDS); do avr-size $(FW_OUT)/$$board.elf | awk -v board=$$board 'NR == 2 { flash = $$1 + $$2; \
 		ram = $$2 + $$3; printf "%s: %d of %d bytes flash, %d of %d bytes RAM\n", board, flash, $(FW_FLASH_MAX), ram, $(FW_RAM_MAX); \
 		exit !(flash <= $(FW_FLASH_MAX) && ram <= $(FW_RAM_MAX)) }' || exit 1; done
+
+# ---- The Core as rv32imc machine code, the ESP32-C3's instructions, for QEMU's virt board
+
+RV32_FLAGS := -march=rv32imc -mabi=ilp32 -std=c11 -Os -ffunction-sections -fdata-sections -Wl,--gc-sections -Wl,--no-warn-rwx-segments
+RV32_SOURCES := $(wildcard $(FW)/Boards/rv32/*.[cS]) $(FW)/Boards/host/cue_board_host.c $(FW_CORE)
+$(FW_OUT)/rv32.elf: $(RV32_SOURCES) $(FW)/Boards/rv32/rv32.ld $(FW)/Boards/host/cue_board_host.h $(FW_CORE_HEADERS) \
+		$(FW_OUT)/rv32/cue_board_table.h
+	@riscv64-unknown-elf-gcc --specs=picolibc.specs $(RV32_FLAGS) -Wall -Wextra -Werror -nostartfiles -T $(FW)/Boards/rv32/rv32.ld \
+		-I$(FW)/Core/src -I$(FW)/Boards/host -I$(FW_OUT)/rv32 $(RV32_SOURCES) -o $@
+
+# ---- ESP boards: compiled against stubs of ESP-IDF, for a RISC-V (which an ESP32 is not, but no compiler for it is at hand)
+
+$(FW_OUT)/%/esp.stamp: $(wildcard $(FW)/Boards/esp32/*.c $(FW)/Boards/esp32/stubs/*.h) $(FW_CORE) $(FW_CORE_HEADERS) $(FW_OUT)/%/cue_board_table.h
+	@for source in $(wildcard $(FW)/Boards/esp32/*.c) $(FW_CORE); do \
+		riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv32imc -mabi=ilp32 -std=gnu11 -Os -Wall -Wextra -Werror -DCUE_FIXED_BOARD \
+		-DCUE_ESP_IDF_STUBS -I$(FW)/Boards/esp32/stubs -I$(FW)/Core/src -I$(FW_OUT)/$* -c $$source -o $(FW_OUT)/$*/$$(basename $$source .c).o \
+		|| exit 1; done
+	@riscv64-unknown-elf-size -t $(FW_OUT)/$*/*.o | awk -v board=$* 'END { printf "%s (against stubs): %d bytes of code and tables, %d bytes RAM\n", \
+		board, $$1 + $$2, $$2 + $$3 }'
+	@touch $@
 
 # ---- Simulators. The host one is shipped with the agent; the AVR one links libsimavr (GPL-3) and is not.
 

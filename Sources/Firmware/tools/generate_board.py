@@ -391,8 +391,8 @@ def hardware(folder):
     readme = (folder / "README.md").read_text()
     for path in sorted((folder / "boards").glob("*.json")):
         board = load(path)
-        if "family" not in board:
-            continue  # a simulated board
+        if board.get("family") not in ("avr", "esp32"):
+            continue  # nothing to wire
         (folder / "wiring" / f"{path.stem}.svg").write_text(picture(board))
         (folder / "bom" / f"{path.stem}.csv").write_text(parts(board))
         begin, end = f"<!-- wiring {path.stem} -->\n", "<!-- end -->"
