@@ -12,14 +12,14 @@ packages=(
     # Compilers, and the board's firmware with its simulator.
     gcc g++ make pkg-config gcc-avr avr-libc binutils-avr arduino-core-avr avrdude
     libsimavr-dev libelf-dev python3
-    # The firmware as RISC-V machine code in QEMU.
-    gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
     # What README asks the API with.
     curl
 )
 if [ "${1:-}" = tests ]; then
     packages+=(
         python3-venv chromium chromium-driver umockdev libumockdev-dev
+        # The firmware as RISC-V machine code in QEMU.
+        gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
         # The agent's package and its checks.
         dpkg-dev lintian systemd man-db mandoc debootstrap zsh fish adduser strace
     )

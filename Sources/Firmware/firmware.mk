@@ -17,7 +17,7 @@ AVR_BOARDS := uno uno_stage nano mega
 
 .SECONDARY:
 .PHONY: firmware firmware-test firmware-clean firmware-size firmware-flash
-firmware: firmware-size $(FW_OUT)/index.json $(FW_OUT)/rv32.elf $(FW_OUT)/esp32/esp.stamp $(FW_OUT)/esp32c3/esp.stamp \
+firmware: firmware-size $(FW_OUT)/index.json \
 	$(FW_OUT)/cuelight-board-host $(FW_OUT)/cuelight-board-host-stage $(FW_OUT)/cuelight-board-avr \
 	$(patsubst %,$(FW_OUT)/cuelight-board-avr-%,$(filter-out uno,$(AVR_BOARDS)))
 
@@ -28,7 +28,7 @@ firmware-flash: firmware-size
 		-D -U flash:w:$(FW_OUT)/uno.hex:i
 
 # What `cuelight-agent flash --images $(FW_OUT)` finds.
-FW_IMAGES := $(FW_OUT)/uno.hex
+FW_IMAGES := $(AVR_BOARDS:%=$(FW_OUT)/%.hex)
 $(FW_OUT)/index.json: $(FW)/tools/make_index.py $(FW_IMAGES)
 	@python3 $< $@ $(FW_IMAGES)
 
@@ -132,6 +132,6 @@ $(FW_OUT)/core-fuzz: $(FW)/Tests/fuzz_target.c $(FW)/Tests/fake_board.c $(FW)/Te
 	@$(FUZZ_CLANG) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fuse-ld=lld -fno-sanitize-recover=all -I$(FW)/Core/src \
 		-I$(FW)/Tests -I$(FW)/Boards/host -I$(FW_OUT)/host_stage $(filter %.c,$^) -o $@
 
-firmware-test: firmware $(FW_OUT)/core-test
+firmware-test: firmware $(FW_OUT)/core-test $(FW_OUT)/rv32.elf $(FW_OUT)/esp32/esp.stamp $(FW_OUT)/esp32c3/esp.stamp
 	@$(MAKE) --no-print-directory -f Sources/Firmware/firmware.mk $(FW_OUT)/core-fuzz >$(FW_OUT)/core-fuzz.log 2>&1 || rm -f $(FW_OUT)/core-fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) python3 $(FW)/Tests/run_tests.py $(FW_OUT) $(if $(ONLY),"$(ONLY)")
