@@ -9,8 +9,8 @@ FW_CORE_HEADERS := $(wildcard $(FW)/Core/src/*.h)
 FW_GENERATE := python3 $(FW)/tools/generate_board.py
 FW_WARNINGS := -Wall -Wextra -Wconversion -Werror
 
-# Flash and RAM that an AVR image may use: two thirds of an Uno's flash, so that there is room for what comes.
-FW_FLASH_MAX := 21504
+# Flash and RAM that an AVR image may use: half of an Uno's flash, with every kind of channel.
+FW_FLASH_MAX := 16384
 FW_RAM_MAX := 900
 
 AVR_BOARDS := uno uno_stage nano mega
@@ -43,8 +43,12 @@ $(FW_OUT)/%/cue_board_table.h: hardware/boards/%.json $(FW)/tools/generate_board
 
 # ---- AVR boards. The Arduino core is not used; its package brings the bootloaders that the tests flash through.
 
-AVR_FLAGS := -DF_CPU=16000000UL -DCUE_FIXED_BOARD -std=gnu11 -Os -flto -ffunction-sections -fdata-sections -fshort-enums \
-	-mcall-prologues -mrelax -fno-tree-switch-conversion -fno-jump-tables -fno-inline-small-functions -fno-tree-scev-cprop
+# Beside -Os: what makes gcc 5.4's images of this firmware smaller, found by trying; together some 1,100 bytes.
+AVR_SMALL := -mrelax -fira-algorithm=priority -fno-early-inlining -fno-if-conversion -fno-inline-small-functions \
+	-fno-ipa-sra -fno-move-loop-invariants -fno-rerun-cse-after-loop -fno-ssa-phiopt -fno-tree-dominator-opts \
+	-fno-tree-fre -fno-tree-reassoc -fno-tree-scev-cprop -fno-tree-sink -fno-tree-switch-conversion \
+	-mcall-prologues -mstrict-X -fno-toplevel-reorder
+AVR_FLAGS := -DF_CPU=16000000UL -DCUE_FIXED_BOARD -std=gnu11 -Os -flto -ffunction-sections -fdata-sections -fshort-enums $(AVR_SMALL)
 AVR_SOURCES := $(FW_CORE) $(wildcard $(FW)/Boards/avr/*.c)
 
 # avr_board BOARD MCU

@@ -138,7 +138,7 @@ static bool uart_write(void *context, const uint8_t *bytes, size_t size) {
 
 static cue_uart_errors_t uart_take_errors(void *context) {
     (void)context;
-    return (cue_uart_errors_t){0, 0, 0};
+    return (cue_uart_errors_t){.framing = 0};
 }
 
 static void watchdog_feed(void *context) {

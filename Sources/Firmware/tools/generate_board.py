@@ -26,8 +26,8 @@ FRAME_MAX = 52
 MANIFEST_SIZE_MAX = 2400
 CHANNELS_MAX = 16
 PAUSE_MAX_MS = 1_800_000  # the board's microseconds are compared over at most 35 minutes
-KINDS = {"relay": 1, "servo": 2, "motor": 3, "buzzer": 4, "strip": 5, "button": 6, "solenoid": 7, "light": 8, "stepper": 9,
-         "switch": 10, "analog": 11, "distance": 12}
+KINDS = {"relay": 1, "servo": 2, "motor": 3, "buzzer": 4, "strip": 5, "solenoid": 6, "light": 7, "stepper": 8,
+         "button": 9, "switch": 10, "analog": 11, "distance": 12}
 INPUTS = {"button", "switch", "analog", "distance"}
 # What a kind has besides the keys of every channel: key -> (lowest, highest[, default]).
 KIND_KEYS = {
@@ -199,7 +199,7 @@ def first_step_us(acceleration_sps2):
     return min(65535, round(0.676e6 * (2 / acceleration_sps2) ** 0.5))
 
 
-def channel_initialiser(board, channel, slot, pixel_offset):
+def channel_fields(board, channel, slot, pixel_offset):
     kind = channel["kind"]
     low, high, limit = {
         "servo": ("min_cdeg", "max_cdeg", "max_speed_cdps"), "motor": (None, "max_permille", "ramp_ms"),
@@ -226,22 +226,79 @@ def channel_initialiser(board, channel, slot, pixel_offset):
     }
     if kind == "analog" and first_analog:
         fields["second_pin"] = channel["pin"] - first_analog  # the converter's input
-    return "{" + ", ".join(f".{key} = {value}" for key, value in fields.items()) + "}"
+    return fields
+
+
+# The fields of cue_channel_t with their sizes, and what most channels have. They are stored exclusively or'ed with that, and without
+# the zeros at their end.
+FIELDS = {"kind": (1, 0), "pin": (1, 0), "slot": (1, 0), "max_on_ms": (2, 0), "min_pause_ms": (2, 0), "high": (2, 0), "low": (2, 0),
+          "second_pin": (1, 255), "third_pin": (1, 255), "dangerous": (1, 0), "pixel_offset": (1, 0), "min_period_ms": (2, 0),
+          "max_duty_permille": (2, 1000), "limit": (2, 0), "low_us": (2, 0), "high_us": (2, 0), "min_steps": (4, 0), "max_steps": (4, 0)}
+
+
+def packed_channel(fields):
+    masked = ((fields[name] ^ usual) & ((1 << 8 * size) - 1) for name, (size, usual) in FIELDS.items())
+    return b"".join(value.to_bytes(size, "little") for value, (size, _) in zip(masked, FIELDS.values())).rstrip(b"\0")
+
+
+PAIRS_MAX, STACK_MAX = 128, 8
+
+
+def packed_text(text):
+    """Byte pair encoding: (pairs, bytes). A byte from 128 up stands for a pair of bytes, which may be such bytes again; none needs a stack
+    deeper than STACK_MAX."""
+    content, pairs, needs = list(text), [], {}
+    while len(pairs) < PAIRS_MAX:
+        counts, at = {}, 0
+        while at + 1 < len(content):
+            pair = (content[at], content[at + 1])
+            if max(needs.get(pair[0], 0) + 1, needs.get(pair[1], 0)) <= STACK_MAX:
+                counts[pair] = counts.get(pair, 0) + 1
+            at += 2 if content[at:at + 3] == [content[at]] * 3 else 1
+        best = max(counts, key=lambda pair: (counts[pair], pair), default=None)
+        if best is None or counts[best] < 3:
+            break
+        token, merged, at = 128 + len(pairs), [], 0
+        while at < len(content):
+            fits = tuple(content[at:at + 2]) == best
+            merged.append(token if fits else content[at])
+            at += 2 if fits else 1
+        needs[token] = max(needs.get(best[0], 0) + 1, needs.get(best[1], 0))
+        content = merged
+        pairs.append(best)
+    return pairs, bytes(content)
+
+
+def unpacked_text(pairs, content):
+    return b"".join(unpacked_text(pairs, bytes(pairs[byte - 128])) if byte >= 128 else bytes([byte]) for byte in content)
 
 
 POOLS = {"servo": "MOTION", "motor": "MOTION", "light": "MOTION", "strip": "STRIP", "stepper": "STEPPER", "analog": "READING",
          "distance": "READING"}
 
 
+def bits(board, wanted):
+    return sum(1 << index for index, channel in enumerate(board["channels"]) if wanted(channel))
+
+
+def octets(content):
+    lines = [", ".join(map(str, content[at:at + 24])) for at in range(0, len(content), 24)]
+    return "    { \\\n" + "".join(f"        {line}, \\\n" for line in lines) + "    }"
+
+
 def header(board, build):
     text = manifest(board, build)
     major, minor, patch = board["firmware"].split(".")
     rows, pixels, kinds = [], 0, 0
+    packed, offsets = b"", []
     counts = {pool: 0 for pool in sorted(set(POOLS.values()))}
     pins = []
     for channel in board["channels"]:
         kind, pool = channel["kind"], POOLS.get(channel["kind"])
-        rows.append(f"    {channel_initialiser(board, channel, counts.get(pool, 0), pixels)}, \\")
+        fields = channel_fields(board, channel, counts.get(pool, 0), pixels)
+        rows.append("    {" + ", ".join(f".{key} = {value}" for key, value in fields.items()) + "}, \\")
+        offsets.append(len(packed))
+        packed += packed_channel(fields)
         pixels += channel.get("pixels", 0)
         kinds |= 1 << KINDS[kind]
         if pool:
@@ -258,7 +315,11 @@ def header(board, build):
         pins.append(f"#define CUE_PIN_ESTOP {board['estop_pin']}")
     names = chip_of(board)[0] or []
     numbers = [[names.index(f"{port}{bit}") if f"{port}{bit}" in names else -1 for bit in range(8)] for port in PORTS]
-    octets = [", ".join(str(byte) for byte in text[at:at + 24]) for at in range(0, len(text), 24)]
+    # The beginning stays readable in the image, as an object of its own, so that a flasher sees whose firmware it is.
+    head = text.index(b',"rx_window"')
+    pairs, rest = packed_text(text[head:])
+    assert unpacked_text(pairs, rest) == text[head:]
+    rest = text[:head] + b"}" + rest
     name = board["board"].upper()
     pools = "\n".join(f"#define CUE_{pool}_COUNT {count}" for pool, count in counts.items())
     pin_lines = "\n".join(pins)
@@ -278,6 +339,8 @@ def header(board, build):
 #define CUE_FIRMWARE_PATCH {patch}
 #define CUE_CHANNEL_COUNT {len(board['channels'])}
 #define CUE_KINDS_PRESENT 0x{kinds:x}u
+#define CUE_INPUT_BITS 0x{bits(board, lambda channel: channel['kind'] in INPUTS):x}u
+#define CUE_DANGEROUS_BITS 0x{bits(board, lambda channel: channel.get('dangerous', False)):x}u
 #define CUE_PIXEL_COUNT {pixels}
 #define CUE_SEQUENCE_BYTES {chip_of(board)[2]}
 #define CUE_HAS_ESTOP {int("estop_pin" in board)}
@@ -298,9 +361,23 @@ def header(board, build):
 
 // Initialiser of a uint8_t[CUE_MANIFEST_SIZE].
 #define CUE_MANIFEST_BYTES \\
-    {{ \\
-{chr(10).join(f"        {line}, {chr(92)}" for line in octets)}
-    }}
+{octets(text)}
+
+// For chips with little flash. The manifest: CUE_MANIFEST_HEAD bytes as they are, one to be passed over, and then bytes of
+// which each from 128 up stands for the pair CUE_MANIFEST_PAIRS[byte - 128]; a stack of CUE_MANIFEST_STACK bytes suffices.
+#define CUE_MANIFEST_HEAD {head}
+#define CUE_MANIFEST_STACK {STACK_MAX}
+#define CUE_MANIFEST_PACKED \\
+{octets(rest)}
+#define CUE_MANIFEST_PAIRS \\
+{octets(bytes(byte for pair in pairs for byte in pair))}
+
+// The channels: a cue_channel_t, exclusively or'ed with CUE_CHANNEL_USUAL, lies from CUE_CHANNEL_OFFSETS[i] to the next one,
+// without the zeros at its end.
+#define CUE_CHANNEL_USUAL {{ {", ".join(f".{name} = {usual}" for name, (_, usual) in FIELDS.items() if usual)} }}
+#define CUE_CHANNEL_PACKED \\
+{octets(packed)}
+#define CUE_CHANNEL_OFFSETS {{ {", ".join(map(str, [*offsets, len(packed)]))} }}
 
 #endif
 """

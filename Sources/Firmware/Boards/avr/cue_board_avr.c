@@ -18,16 +18,18 @@
 // which also works with interrupts off, resets later. The longest lawful pass is IDENTITY_WRITE,
 // some 40 ms.
 #define HANG_ROUNDS 98
-#define HANG_MARK 0x4C454843UL
+#define HANG_MARK 0x4C45u
 
-static const cue_channel_t channel_table[CUE_CHANNEL_COUNT] PROGMEM = CUE_CHANNEL_TABLE;
-static const uint8_t manifest[CUE_MANIFEST_SIZE] PROGMEM = CUE_MANIFEST_BYTES;
+static const uint8_t channel_table[] PROGMEM = CUE_CHANNEL_PACKED;
+static const uint16_t channel_offsets[] PROGMEM = CUE_CHANNEL_OFFSETS;
+_Static_assert(sizeof(cue_channel_t) == 33, "tools/generate_board.py knows its fields");
+static const uint8_t manifest[] PROGMEM = CUE_MANIFEST_PACKED;
+static const uint8_t manifest_pairs[] PROGMEM = CUE_MANIFEST_PAIRS;
 static uint8_t pixels[3 * CUE_PIXEL_COUNT + 1];
 static volatile uint8_t rounds_since_feed;
-static bool watching;
 
 // These survive a reset, and say what it was.
-static uint32_t hang_mark __attribute__((section(".noinit")));
+static uint16_t hang_mark __attribute__((section(".noinit")));
 static uint8_t reset_flags __attribute__((section(".noinit")));
 
 // Runs before main: after a watchdog reset the watchdog is still on, with its shortest time.
@@ -60,40 +62,48 @@ uint16_t cue_board_avr_entropy(void) {
 }
 
 static bool is_input(const cue_channel_t *channel) {
-    return channel->kind == CUE_KIND_BUTTON || channel->kind == CUE_KIND_SWITCH ||
-           channel->kind == CUE_KIND_ANALOG;
+    return channel->kind >= CUE_KIND_BUTTON && channel->kind <= CUE_KIND_ANALOG;
 }
 
-static void channel_safe(const cue_channel_t *channel) {
-    if (is_input(channel)) {
-        return;
-    }
-    cue_pin_avr_write(channel->pin, false);
-    if (channel->second_pin != CUE_NO_PIN && channel->kind != CUE_KIND_DISTANCE) {
-        cue_pin_avr_write(channel->second_pin, false);
-    }
-    if (channel->third_pin != CUE_NO_PIN) { // a stepper's driver has current while it is low
-        cue_pin_avr_write(channel->third_pin, channel->kind == CUE_KIND_STEPPER);
+// A pin to its safe level; levels before directions: no glitch.
+static void pin_safe(uint8_t pin, bool high, bool prepare) {
+    if (pin != CUE_NO_PIN) {
+        cue_pin_avr_write(pin, high);
+        if (prepare) {
+            cue_pin_avr_output(pin);
+        }
     }
 }
 
-// Levels before directions: no glitch.
-static void prepare(void *context, const cue_channel_t *channel) {
-    (void)context;
+static void channel_safe(const cue_channel_t *channel, bool prepare) {
     if (is_input(channel)) {
-        if (channel->kind != CUE_KIND_ANALOG) {
+        if (prepare && channel->kind != CUE_KIND_ANALOG) {
             cue_pin_avr_pull_up(channel->pin);
         }
         return;
     }
-    channel_safe(channel);
-    cue_pin_avr_output(channel->pin);
-    if (channel->second_pin != CUE_NO_PIN && channel->kind != CUE_KIND_DISTANCE) {
-        cue_pin_avr_output(channel->second_pin);
+    pin_safe(channel->pin, false, prepare);
+    if (channel->kind != CUE_KIND_DISTANCE) {
+        pin_safe(channel->second_pin, false, prepare);
     }
-    if (channel->third_pin != CUE_NO_PIN) {
-        cue_pin_avr_output(channel->third_pin);
-    }
+    // A stepper's driver has current while it is low.
+    pin_safe(channel->third_pin, channel->kind == CUE_KIND_STEPPER, prepare);
+}
+
+static void prepare(void *context, const cue_channel_t *channel) {
+    (void)context;
+    channel_safe(channel, true);
+}
+
+static void read_channel(void *context, uint8_t index, cue_channel_t *channel) {
+    (void)context;
+    uint16_t at = pgm_read_word(&channel_offsets[index]);
+    uint16_t end = pgm_read_word(&channel_offsets[index + 1]);
+    memset(channel, 0, sizeof *channel);
+    memcpy_P(channel, channel_table + at, end - at);
+    channel->second_pin ^= CUE_NO_PIN;
+    channel->third_pin ^= CUE_NO_PIN;
+    channel->max_duty_permille ^= 1000;
 }
 
 // Every output at its safe level, from anywhere.
@@ -101,14 +111,14 @@ static void all_safe(void) {
     cue_drive_avr_stop();
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
         cue_channel_t channel;
-        memcpy_P(&channel, &channel_table[index], sizeof channel);
-        channel_safe(&channel);
+        read_channel(0, index, &channel);
+        channel_safe(&channel, false);
     }
     memset(pixels, 0, sizeof pixels);
     cue_strip_avr_write(0, 0, pixels, 3 * CUE_PIXEL_COUNT);
 }
 
-static void __attribute__((noinline, noreturn)) hung(void) {
+static void __attribute__((noinline, noreturn, used)) hung(void) {
     all_safe();
     hang_mark = HANG_MARK;
     for (;;) { // the watchdog ends this
@@ -116,19 +126,34 @@ static void __attribute__((noinline, noreturn)) hung(void) {
 }
 
 void cue_board_avr_round(void) {
-    if (watching && ++rounds_since_feed >= HANG_ROUNDS) {
-        hung();
+    if (++rounds_since_feed >= HANG_ROUNDS) {
+        // Not a call, which would have every other round save what a call may change.
+        __asm__ volatile("jmp %x0" ::"i"(hung));
     }
 }
 
-static void read_channel(void *context, uint8_t index, cue_channel_t *channel) {
-    (void)context;
-    memcpy_P(channel, &channel_table[index], sizeof *channel);
-}
-
+// It is read from its beginning to its end, so that it goes on where it was.
 static uint8_t read_manifest(void *context, uint16_t offset) {
+    static uint8_t stack[CUE_MANIFEST_STACK];
+    static uint8_t depth;
+    static uint16_t at, next;
     (void)context;
-    return pgm_read_byte(&manifest[offset]);
+    if (offset < next) {
+        at = next = depth = 0;
+    }
+    uint8_t byte;
+    do {
+        if (at == CUE_MANIFEST_HEAD) {
+            at++;
+        }
+        byte = depth > 0 ? stack[--depth] : pgm_read_byte(&manifest[at++]);
+        while (byte >= 128) {
+            const uint8_t *pair = &manifest_pairs[2u * (byte - 128u)];
+            stack[depth++] = pgm_read_byte(pair + 1);
+            byte = pgm_read_byte(pair);
+        }
+    } while (next++ < offset);
+    return byte;
 }
 
 static void drive(void *context, const cue_channel_t *channel, int16_t value) {
@@ -197,7 +222,7 @@ const cue_board_t cue_fixed_board = {
     .drive = drive,
     .strip_write = cue_strip_avr_write,
     .stepper_run = cue_stepper_avr_run,
-    .stepper_change = cue_stepper_avr_change,
+    .stepper_aim = cue_stepper_avr_aim,
     .input_start = cue_input_avr_start,
     .input_read = cue_input_avr_read,
     .estop_open = cue_estop_avr_open,
@@ -217,22 +242,20 @@ void cue_board_avr_start(void) {
     cue_pin_avr_pull_up(CUE_ESTOP_PIN);
 #endif
     sei();
-    watching = true;
     wdt_enable(WDTO_250MS);
 }
 
-void cue_board_avr_idle(uint32_t idle_us) {
+void cue_board_avr_idle(uint16_t idle_us) {
     // Timer 0 wakes the chip every 1.024 ms.
     if (idle_us < 1100) {
         return;
     }
-    set_sleep_mode(SLEEP_MODE_IDLE);
     cli();
     if (!cue_uart_avr_waiting()) {
-        sleep_enable();
+        SMCR = _BV(SE); // idle: all but the processor goes on
         sei();
         sleep_cpu();
-        sleep_disable();
+        SMCR = 0;
     }
     sei();
 }

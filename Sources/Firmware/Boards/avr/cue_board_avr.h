@@ -14,6 +14,6 @@ uint8_t cue_board_avr_reset_cause(void);
 uint16_t cue_board_avr_entropy(void);
 
 // Sleeps until the next interrupt when nothing is to be done for `idle_us` and no byte waits.
-void cue_board_avr_idle(uint32_t idle_us);
+void cue_board_avr_idle(uint16_t idle_us);
 
 #endif

@@ -26,8 +26,7 @@ _Static_assert(CUE_LIGHT_PIN == OC2A_PIN, "timer 2 drives the light by OC2A");
 #define SERVO_STOPPED (_BV(WGM13) | _BV(WGM12))
 
 void cue_drive_avr_start(void) {
-    TCCR0A = 0; // normal mode, 4 us a tick
-    TCCR0B = _BV(CS01) | _BV(CS00);
+    TCCR0B = _BV(CS01) | _BV(CS00); // normal mode, 4 us a tick
     TIMSK0 = _BV(TOIE0);
     // The mode first, because ICR1 can only be written in a mode that uses it; the clock last,
     // because with a period of 0 the timer would overflow all the time.
@@ -43,6 +42,15 @@ static volatile uint32_t rounds; // of timer 0, 1024 us each
 ISR(TIMER0_OVF_vect) {
     rounds++;
     cue_board_avr_round();
+}
+
+uint16_t cue_ticks_avr(void) {
+    uint8_t round = (uint8_t)rounds;
+    uint8_t ticks = TCNT0;
+    if ((TIFR0 & _BV(TOV0)) != 0 && ticks < 128) {
+        round++; // its interrupt waits
+    }
+    return (uint16_t)((uint16_t)round << 8 | ticks);
 }
 
 uint32_t cue_time_avr_us(void *context) {
@@ -61,11 +69,15 @@ uint32_t cue_time_avr_us(void *context) {
 
 // ---- Servo: timer 1, fast PWM up to ICR1, 0.5 us a tick, 20 ms a period.
 
-// The end of the last pulse: the pin goes back to the port's low level.
-ISR(TIMER1_COMPA_vect) {
+static void servo_stop(void) {
     TIMSK1 = 0;
     TCCR1A = _BV(WGM11);
     TCCR1B = SERVO_STOPPED;
+}
+
+// The end of the last pulse: the pin goes back to the port's low level.
+ISR(TIMER1_COMPA_vect) {
+    servo_stop();
 }
 
 void cue_servo_avr_write(uint16_t width_us) {
@@ -85,17 +97,15 @@ void cue_servo_avr_write(uint16_t width_us) {
             TIFR1 = _BV(OCF1A);
             TIMSK1 = _BV(OCIE1A);
         } else {
-            TIMSK1 = 0;
-            TCCR1A = _BV(WGM11);
-            TCCR1B = SERVO_STOPPED;
+            servo_stop();
         }
     }
 }
 
 // ---- Motor and light: timer 2, phase-correct PWM, 3.9 kHz.
 
-static uint8_t duty(uint16_t permille) {
-    return (uint8_t)(((uint32_t)permille * 255u + 500u) / 1000u);
+CUE_APART static uint8_t duty(uint16_t permille) {
+    return (uint8_t)(((uint32_t)permille * 16712u + 32768u) >> 16); // 255 / 1000, rounded
 }
 
 // Connects one compare unit to its pin, or leaves the pin to the port, which holds it low.
@@ -127,7 +137,7 @@ typedef struct {
     volatile uint8_t step_ticks;  // until the next compare match
 } pace_t;
 
-static uint8_t first_match(pace_t *pace, uint16_t ticks, uint8_t now) {
+CUE_APART static uint8_t first_match(pace_t *pace, uint16_t ticks, uint8_t now) {
     uint8_t step = ticks <= 128 ? (uint8_t)ticks : ticks > 192 ? 128 : 64;
     pace->left_ticks = ticks;
     pace->step_ticks = step;
@@ -135,7 +145,7 @@ static uint8_t first_match(pace_t *pace, uint16_t ticks, uint8_t now) {
 }
 
 // After a match: when the next one is to be.
-static uint8_t next_match(pace_t *pace, uint16_t ticks, uint8_t matched) {
+CUE_APART static uint8_t next_match(pace_t *pace, uint16_t ticks, uint8_t matched) {
     uint8_t match = first_match(pace, ticks, matched);
     if ((uint8_t)(TCNT0 - matched) >= pace->step_ticks) {
         // Interrupts were off for longer than the step: go on from now instead of one round later.
@@ -262,10 +272,11 @@ void cue_stepper_avr_run(void *context, const cue_channel_t *channel, cue_steppe
 }
 #endif
 
-void cue_stepper_avr_change(void *context, void (*change)(void *argument), void *argument) {
+void cue_stepper_avr_aim(void *context, cue_stepper_t *stepper, int32_t target, uint16_t first_us,
+                         uint16_t shortest_us) {
     (void)context;
     ATOMIC_BLOCK(ATOMIC_RESTORESTATE) {
-        change(argument);
+        cue_stepper_aim(stepper, target, first_us, shortest_us);
     }
 }
 
@@ -320,9 +331,7 @@ void cue_strip_avr_write(void *context, const cue_channel_t *channel, const uint
 #endif
 
 void cue_drive_avr_stop(void) {
-    TIMSK1 = 0;
-    TCCR1A = 0;
-    TCCR1B = 0;
+    servo_stop();
     TCCR2A = 0;
     TCCR2B = 0;
     tone_stop();

@@ -13,6 +13,9 @@ void cue_drive_avr_start(void);
 // Microseconds since the start, in steps of 4; also within interrupts.
 uint32_t cue_time_avr_us(void *context);
 
+// Ticks of 4 us since the start, modulo 2^16; with interrupts off.
+uint16_t cue_ticks_avr(void);
+
 void cue_servo_avr_write(uint16_t width_us); // 0: no pulses
 void cue_tone_avr_write(uint16_t frequency_hz);
 void cue_motor_avr_write(uint16_t permille);
@@ -20,7 +23,8 @@ void cue_light_avr_write(uint16_t permille);
 void cue_strip_avr_write(void *context, const cue_channel_t *channel, const uint8_t *bytes,
                          size_t size);
 void cue_stepper_avr_run(void *context, const cue_channel_t *channel, cue_stepper_t *stepper);
-void cue_stepper_avr_change(void *context, void (*change)(void *argument), void *argument);
+void cue_stepper_avr_aim(void *context, cue_stepper_t *stepper, int32_t target, uint16_t first_us,
+                         uint16_t shortest_us);
 
 // Stops all of it at once, also from an interrupt; the strip is not part of it.
 void cue_drive_avr_stop(void);

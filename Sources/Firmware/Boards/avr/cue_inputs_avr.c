@@ -8,7 +8,7 @@
 
 // ---- Analog: one conversion at a time
 
-static void start_conversion(uint8_t input) {
+CUE_APART static void start_conversion(uint8_t input) {
     ADMUX = (uint8_t)(_BV(REFS0) | input); // against the supply
     ADCSRA = _BV(ADEN) | _BV(ADSC) | _BV(ADPS2) | _BV(ADPS1) | _BV(ADPS0);
 }
@@ -25,24 +25,24 @@ uint16_t cue_analog_avr_convert(uint8_t input) {
 #ifdef CUE_DISTANCE_ECHO_PIN
 _Static_assert(CUE_DISTANCE_ECHO_PIN / 8 == 2, "the echo is on port C, for its interrupt");
 
-static volatile uint32_t echo_rose_us;
-static volatile uint16_t echo_us; // 0: none yet
+static volatile uint16_t echo_rose_ticks;
+static volatile uint16_t echo_ticks; // 0: none yet
 static volatile bool echo_high;
 
 ISR(PCINT1_vect) {
-    uint32_t now_us = cue_time_avr_us(0);
+    uint16_t now = cue_ticks_avr();
     if ((CUE_AVR_INPUT(CUE_DISTANCE_ECHO_PIN) & CUE_AVR_BIT(CUE_DISTANCE_ECHO_PIN)) != 0) {
-        echo_rose_us = now_us;
+        echo_rose_ticks = now;
         echo_high = true;
     } else if (echo_high) {
         echo_high = false;
-        echo_us = (uint16_t)(now_us - echo_rose_us);
+        echo_ticks = (uint16_t)(now - echo_rose_ticks);
     }
 }
 
 static void trigger(const cue_channel_t *channel) {
     echo_high = false;
-    echo_us = 0;
+    echo_ticks = 0;
     PCMSK1 |= CUE_AVR_BIT(CUE_DISTANCE_ECHO_PIN);
     PCICR |= _BV(PCIE1);
     cue_pin_avr_write(channel->pin, true);
@@ -52,11 +52,13 @@ static void trigger(const cue_channel_t *channel) {
 
 // Sound goes 343 m in a second, there and back.
 static int16_t distance_mm(void) {
-    uint16_t time_us;
+    uint16_t ticks;
     ATOMIC_BLOCK(ATOMIC_RESTORESTATE) {
-        time_us = echo_us;
+        ticks = echo_ticks;
     }
-    return time_us == 0 ? (int16_t)CUE_NO_READING : (int16_t)((uint32_t)time_us * 343u / 2000u);
+    // 4 us a tick; 65536 * 343 * 4 / 2000 is 44958.
+    return ticks == 0 ? (int16_t)CUE_NO_READING
+                                       : (int16_t)((uint32_t)ticks * 44958u >> 16);
 }
 #else
 static void trigger(const cue_channel_t *channel) {
@@ -70,7 +72,7 @@ static int16_t distance_mm(void) {
 
 // ---- The seam
 
-static uint8_t converting = CUE_NO_PIN; // the input whose conversion is under way
+static bool converting; // a conversion is under way
 
 bool cue_input_avr_start(void *context, const cue_channel_t *channel) {
     (void)context;
@@ -78,11 +80,11 @@ bool cue_input_avr_start(void *context, const cue_channel_t *channel) {
         trigger(channel);
         return true;
     }
-    if (converting != CUE_NO_PIN) {
+    if (converting) {
         return false;
     }
-    converting = channel->second_pin;
-    start_conversion(converting);
+    converting = true;
+    start_conversion(channel->second_pin);
     return true;
 }
 
@@ -95,8 +97,8 @@ int16_t cue_input_avr_read(void *context, const cue_channel_t *channel) {
         if ((ADCSRA & _BV(ADSC)) != 0) {
             return CUE_NO_READING;
         }
-        converting = CUE_NO_PIN;
-        return (int16_t)((uint32_t)ADC * 1000u / 1023u);
+        converting = false;
+        return (int16_t)((uint32_t)ADC * 64063u >> 16) /* 1000 / 1023 */;
     }
     return cue_pin_avr_read(channel->pin) ? 0 : 1; // closed to ground
 }

@@ -1,8 +1,15 @@
 // Pins by number.
 #include "cue_pins_avr.h"
+#include "cue_compiler.h" // CUE_APART
 #include <util/atomic.h> // ATOMIC_BLOCK
 
-static void change(volatile uint8_t *place, uint8_t bit, bool set) {
+static uint8_t __attribute__((noinline)) bit_of(uint8_t pin) {
+    return CUE_AVR_BIT(pin);
+}
+
+static void __attribute__((noinline)) change(uint8_t pin, uint8_t offset, bool set) {
+    volatile uint8_t *place = &CUE_AVR_PORT(pin) - offset;
+    uint8_t bit = bit_of(pin);
     ATOMIC_BLOCK(ATOMIC_RESTORESTATE) {
         if (set) {
             *place |= bit;
@@ -12,12 +19,8 @@ static void change(volatile uint8_t *place, uint8_t bit, bool set) {
     }
 }
 
-static uint8_t bit_of(uint8_t pin) {
-    return CUE_AVR_BIT(pin);
-}
-
-void cue_pin_avr_write(uint8_t pin, bool high) {
-    change(&CUE_AVR_PORT(pin), bit_of(pin), high);
+CUE_APART void cue_pin_avr_write(uint8_t pin, bool high) {
+    change(pin, 0, high);
 }
 
 bool cue_pin_avr_read(uint8_t pin) {
@@ -25,10 +28,10 @@ bool cue_pin_avr_read(uint8_t pin) {
 }
 
 void cue_pin_avr_output(uint8_t pin) {
-    change(&CUE_AVR_DIRECTION(pin), bit_of(pin), true);
+    change(pin, 1, true); // DDR is just below PORT
 }
 
 void cue_pin_avr_pull_up(uint8_t pin) {
-    change(&CUE_AVR_DIRECTION(pin), bit_of(pin), false);
-    change(&CUE_AVR_PORT(pin), bit_of(pin), true);
+    change(pin, 1, false);
+    change(pin, 0, true);
 }

@@ -8,7 +8,11 @@
 #include <stdint.h>  // fixed-width integers
 
 // Constants for a constant pin. PIN, DDR and PORT follow each other.
+#ifdef PORTL
 #define CUE_AVR_PORT_AT(pin) ((pin) < 56 ? 0x22u + 3u * ((pin) / 8u) : 0x102u + 3u * ((pin) / 8u - 7u))
+#else
+#define CUE_AVR_PORT_AT(pin) (0x22u + 3u * ((pin) / 8u))
+#endif
 #define CUE_AVR_PORT(pin) (*(volatile uint8_t *)(uint16_t)CUE_AVR_PORT_AT(pin))
 #define CUE_AVR_DIRECTION(pin) (*(volatile uint8_t *)(uint16_t)(CUE_AVR_PORT_AT(pin) - 1u))
 #define CUE_AVR_INPUT(pin) (*(volatile uint8_t *)(uint16_t)(CUE_AVR_PORT_AT(pin) - 2u))

@@ -2,6 +2,7 @@
 #include "cue_board_avr.h" // pins, timers, uart, store, watchdog
 #include "cue_device.h"    // everything else
 
+int main(void) __attribute__((OS_main)); // nobody comes back to what called it
 int main(void) {
     static cue_device_t memory;
     cue_device_t *device = &memory;

@@ -211,9 +211,10 @@ static void stepper_run(void *context, const cue_channel_t *channel, cue_stepper
     (void)stepper; // no board has one: see KINDS_KNOWN
 }
 
-static void stepper_change(void *context, void (*change)(void *argument), void *argument) {
+static void stepper_aim(void *context, cue_stepper_t *stepper, int32_t target, uint16_t first_us,
+                        uint16_t shortest_us) {
     (void)context;
-    change(argument);
+    cue_stepper_aim(stepper, target, first_us, shortest_us);
 }
 
 // ---- Inputs
@@ -255,7 +256,7 @@ static bool uart_write(void *context, const uint8_t *bytes, size_t size) {
 
 static cue_uart_errors_t uart_take_errors(void *context) {
     (void)context;
-    return (cue_uart_errors_t){0, 0, 0}; // the driver keeps them to itself
+    return (cue_uart_errors_t){.framing = 0}; // the driver keeps them to itself
 }
 
 // ---- Store
@@ -319,7 +320,7 @@ const cue_board_t cue_fixed_board = {
     .drive = drive,
     .strip_write = strip_write,
     .stepper_run = stepper_run,
-    .stepper_change = stepper_change,
+    .stepper_aim = stepper_aim,
     .input_start = input_start,
     .input_read = input_read,
     .estop_open = estop_open,

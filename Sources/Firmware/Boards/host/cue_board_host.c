@@ -65,9 +65,10 @@ static void stepper_run(void *context, const cue_channel_t *channel, cue_stepper
     }
 }
 
-static void stepper_change(void *context, void (*change)(void *argument), void *argument) {
+static void stepper_aim(void *context, cue_stepper_t *stepper, int32_t target, uint16_t first_us,
+                        uint16_t shortest_us) {
     (void)context;
-    change(argument);
+    cue_stepper_aim(stepper, target, first_us, shortest_us);
 }
 
 void cue_board_host_make_steps(cue_board_host_t *host) {
@@ -136,7 +137,7 @@ void cue_board_host_init(cue_board_host_t *host, const cue_board_t *functions) {
     board->input_read = input_read;
     board->estop_open = estop_open;
     board->stepper_run = stepper_run;
-    board->stepper_change = stepper_change;
+    board->stepper_aim = stepper_aim;
     board->store_read = store_read;
     board->store_write = store_write;
     board->store_busy = store_busy;

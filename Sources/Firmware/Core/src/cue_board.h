@@ -4,7 +4,8 @@
 #ifndef CUE_BOARD_H
 #define CUE_BOARD_H
 
-#include "cue_stepper.h" // cue_stepper_t
+#include "cue_compiler.h" // CUE_APART
+#include "cue_stepper.h"  // cue_stepper_t
 #include <stdbool.h>     // bool
 #include <stddef.h>      // size_t
 #include <stdint.h>      // fixed-width integers
@@ -49,10 +50,10 @@ enum {
     CUE_KIND_MOTOR = 3,
     CUE_KIND_BUZZER = 4,
     CUE_KIND_STRIP = 5,
-    CUE_KIND_BUTTON = 6,
-    CUE_KIND_SOLENOID = 7,
-    CUE_KIND_LIGHT = 8,
-    CUE_KIND_STEPPER = 9,
+    CUE_KIND_SOLENOID = 6,
+    CUE_KIND_LIGHT = 7,
+    CUE_KIND_STEPPER = 8,
+    CUE_KIND_BUTTON = 9, // inputs from here on, contacts first
     CUE_KIND_SWITCH = 10,
     CUE_KIND_ANALOG = 11,
     CUE_KIND_DISTANCE = 12
@@ -66,35 +67,39 @@ enum {
     CUE_NO_READING = INT16_MIN // input_read(): not yet
 };
 
-// One line of the channel table, generated from hardware/boards/<board>.json.
+// One line of the channel table, generated from hardware/boards/<board>.json by
+// tools/generate_board.py, which knows the order: what most channels have comes first.
 typedef struct {
     uint8_t kind;
     uint8_t pin;
-    uint8_t second_pin;         // motor, stepper: direction; distance: echo; else CUE_NO_PIN
-    uint8_t third_pin;          // motor: brake; stepper: enable; else CUE_NO_PIN
-    uint8_t slot;               // its place among those that keep the same kind of state
-    uint8_t pixel_offset;       // strip: its first pixel in the board's pixel buffer
-    uint8_t dangerous;          // 1: needs UNLOCK
-    uint16_t max_on_ms;         // longest on-time without a fresh command; 0 for inputs
-    uint16_t min_pause_ms;      // shortest time from off to the next on
+    uint8_t slot;          // its place among those that keep the same kind of state
+    uint16_t max_on_ms;    // longest on-time without a fresh command; 0 for inputs
+    uint16_t min_pause_ms; // shortest time from off to the next on
+    uint16_t high;         // servo, buzzer: as low; motor, light: permille; strip: pixels; button,
+                           // switch: debounce ms; analog: 1000; distance: millimetres
+    uint16_t low;          // servo: centidegrees; buzzer: hertz; analog, distance: interval ms
+    uint8_t second_pin;    // motor, stepper: direction; distance: echo; else CUE_NO_PIN
+    uint8_t third_pin;     // motor: brake; stepper: enable; else CUE_NO_PIN
+    uint8_t dangerous;     // 1: needs UNLOCK
+    uint8_t pixel_offset;  // strip: its first pixel in the board's pixel buffer
     uint16_t min_period_ms;     // shortest time from on to the next on; 0: none
     uint16_t max_duty_permille; // 1000: no limit
-    uint16_t low;               // servo: centidegrees; buzzer: hertz; analog, distance: interval ms
-    uint16_t high;     // servo, buzzer: as low; motor, light: permille; strip: pixels; button,
-                       // switch: debounce ms; analog: 1000; distance: millimetres
-    uint16_t low_us;   // servo: pulse width at low; stepper: the first step's length
-    uint16_t high_us;  // servo: pulse width at high
     uint16_t limit;    // servo: centidegrees a second; motor: ramp ms; stepper: steps a second;
                        // analog, distance: threshold
+    uint16_t low_us;   // servo: pulse width at low; stepper: the first step's length
+    uint16_t high_us;  // servo: pulse width at high
     int32_t min_steps; // stepper
     int32_t max_steps;
 } cue_channel_t;
 
 // Errors of the uart since the last call.
-typedef struct {
-    uint16_t overruns;
-    uint16_t ring_overflows;
-    uint16_t framing;
+typedef union {
+    uint16_t all[3];
+    struct {
+        uint16_t framing;
+        uint16_t overruns;
+        uint16_t ring_overflows;
+    };
 } cue_uart_errors_t;
 
 typedef struct cue_board {
@@ -127,8 +132,9 @@ typedef struct cue_board {
     // Has a timer make the steps that cue_stepper_next() tells, from now on; NULL: no more steps,
     // and the driver without current.
     void (*stepper_run)(void *context, const cue_channel_t *channel, cue_stepper_t *stepper);
-    // Calls `change` so that no step falls into it.
-    void (*stepper_change)(void *context, void (*change)(void *argument), void *argument);
+    // Calls cue_stepper_aim() so that no step falls into it.
+    void (*stepper_aim)(void *context, cue_stepper_t *stepper, int32_t target, uint16_t first_us,
+                        uint16_t shortest_us);
 
     // Starts a measurement of an analog or distance channel; false: later.
     bool (*input_start)(void *context, const cue_channel_t *channel);
@@ -154,9 +160,13 @@ typedef struct cue_board {
 // its functions are called directly.
 #ifdef CUE_FIXED_BOARD
 extern const cue_board_t cue_fixed_board;
+#define CUE_BOARD_MEMBER
 #define CUE_BOARD(owner) ((void)(owner), &cue_fixed_board)
+#define CUE_SET_BOARD(owner, value) ((void)(owner), (void)(value))
 #else
+#define CUE_BOARD_MEMBER const cue_board_t *board;
 #define CUE_BOARD(owner) ((owner)->board)
+#define CUE_SET_BOARD(owner, value) ((owner)->board = (value))
 #endif
 
 #ifdef __cplusplus

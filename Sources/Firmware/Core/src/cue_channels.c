@@ -6,13 +6,14 @@
 
 enum { INPUT_US = 250, INPUTS_PER_PASS = 4 };
 
+#ifndef CUE_FIXED_BOARD
 static bool is_input(uint8_t kind) {
-    return kind == CUE_KIND_BUTTON || kind == CUE_KIND_SWITCH || kind == CUE_KIND_ANALOG ||
-           kind == CUE_KIND_DISTANCE;
+    return kind >= CUE_KIND_BUTTON;
 }
+#endif
 
 static bool is_contact(uint8_t kind) {
-    return kind == CUE_KIND_BUTTON || kind == CUE_KIND_SWITCH;
+    return kind <= CUE_KIND_SWITCH; // of an input
 }
 
 static void take_time(cue_channels_t *channels) {
@@ -21,29 +22,23 @@ static void take_time(cue_channels_t *channels) {
 }
 
 void cue_channels_start(cue_channels_t *channels, const cue_board_t *board) {
-    memset(channels, 0, sizeof *channels);
-    channels->board = board;
+    CUE_SET_BOARD(channels, board);
     channels->index = UINT8_MAX;
     take_time(channels);
-    channels->frame_us = channels->inputs_us = channels->now_us;
     for (uint8_t index = 0; index < board->channel_count; index++) {
-        uint16_t bit = (uint16_t)(1u << index);
         cue_floor_select(channels, index);
         const cue_channel_t *channel = &channels->channel;
         board->prepare(board->context, channel);
-        if (is_input(channel->kind)) {
-            channels->inputs = (uint16_t)(channels->inputs | bit);
-            channels->states[index].end_us = channels->now_us;
-            continue;
-        }
-        if (channel->dangerous != 0) {
-            channels->dangerous = (uint16_t)(channels->dangerous | bit);
-        }
-        if (channel->kind == CUE_KIND_SERVO) {
+        channels->state->end_us = channels->now_us;
+#ifndef CUE_FIXED_BOARD
+        channels->inputs |= is_input(channel->kind) ? channels->bit : (uint16_t)0;
+        channels->dangerous |= channel->dangerous != 0 ? channels->bit : (uint16_t)0;
+#endif
+        if (CUE_HAS(CUE_KIND_SERVO) && channel->kind == CUE_KIND_SERVO) {
             channels->motions[channel->slot].at = CUE_UNKNOWN;
         }
-        cue_floor_off(channels);
     }
+    cue_channels_off(channels, (uint16_t)~CUE_INPUTS(channels));
 }
 
 void cue_channels_armed(cue_channels_t *channels) {
@@ -62,13 +57,13 @@ void cue_channels_off(cue_channels_t *channels, uint16_t mask) {
 
 void cue_channels_unlock(cue_channels_t *channels, uint16_t mask) {
     channels->unlocked = mask;
-    cue_channels_off(channels, (uint16_t)(channels->dangerous & (uint16_t)~mask &
+    cue_channels_off(channels, (uint16_t)(CUE_DANGEROUS(channels) & (uint16_t)~mask &
                                           cue_channels_active(channels)));
 }
 
 void cue_channels_safe(cue_channels_t *channels) {
     channels->unlocked = 0;
-    cue_channels_off(channels, (uint16_t)~channels->inputs);
+    cue_channels_off(channels, (uint16_t)~CUE_INPUTS(channels));
 }
 
 // ---- One pass
@@ -81,10 +76,10 @@ static void tick_contact(cue_channels_t *channels, cue_channel_state_t *state) {
         state->flags &= (uint8_t)~CUE_SETTLING;
     } else if ((state->flags & CUE_SETTLING) == 0) {
         state->flags |= CUE_SETTLING;
-        state->end_us = channels->now_us + 1000u * (uint32_t)channels->channel.high;
-    } else if (cue_reached(channels->now_us, state->end_us)) {
+        state->end_us = cue_floor_after(channels, channels->channel.high);
+    } else if (cue_floor_over(channels, state)) {
         state->flags = (uint8_t)(state->flags ^ (CUE_ON | CUE_SETTLING));
-        channels->changed ^= (uint16_t)(1u << channels->index);
+        channels->changed ^= channels->bit;
     }
 }
 
@@ -93,7 +88,7 @@ static void tick_reading(cue_channels_t *channels, cue_channel_state_t *state) {
     const cue_board_t *board = CUE_BOARD(channels);
     const cue_channel_t *channel = &channels->channel;
     cue_reading_t *reading = &channels->readings[channel->slot];
-    bool over = cue_reached(channels->now_us, state->end_us);
+    bool over = cue_floor_over(channels, state);
     if ((state->flags & CUE_SETTLING) != 0) {
         int16_t value = board->input_read(board->context, channel);
         if (value == CUE_NO_READING && !over) {
@@ -103,53 +98,50 @@ static void tick_reading(cue_channels_t *channels, cue_channel_state_t *state) {
         if (value < 0 || value > (int16_t)channel->high) {
             value = (int16_t)channel->high; // no echo: nothing is near
         }
-        int16_t change = (int16_t)(value - reading->told);
-        change = change < 0 ? (int16_t)-change : change;
-        if (change >= (int16_t)channel->limit) {
+        if (cue_distance((uint16_t)value, (uint16_t)reading->told) >= channel->limit) {
             reading->value = value;
-            channels->changed |= (uint16_t)(1u << channels->index);
+            channels->changed |= channels->bit;
         }
         return;
     }
     if (over && board->input_start(board->context, channel)) {
         state->flags |= CUE_SETTLING;
-        state->end_us = channels->now_us + 1000u * (uint32_t)channel->low;
+        state->end_us = cue_floor_after(channels, channel->low);
     }
 }
 
-static void tick_input(cue_channels_t *channels) {
+CUE_APART static void tick_input(cue_channels_t *channels) {
     uint8_t index = channels->looked;
     do {
         index++;
         index = index >= CUE_BOARD(channels)->channel_count ? 0 : index;
-    } while ((channels->inputs & (uint16_t)(1u << index)) == 0);
+    } while ((CUE_INPUTS(channels) & (uint16_t)(1u << index)) == 0);
     channels->looked = index;
     cue_floor_select(channels, index);
     if (is_contact(channels->channel.kind)) {
-        tick_contact(channels, cue_floor_state(channels));
+        tick_contact(channels, channels->state);
     } else {
-        tick_reading(channels, cue_floor_state(channels));
+        tick_reading(channels, channels->state);
     }
 }
 
 // Looks at one input for each INPUT_US that passed, so that a pass stays short and yet each is looked
 // at every millisecond or so.
 static void tick_inputs(cue_channels_t *channels) {
-    uint32_t passed_us = channels->now_us - channels->inputs_us;
-    if (channels->inputs == 0 || passed_us < INPUT_US) {
+    uint16_t passed_us = (uint16_t)((uint16_t)channels->now_us - channels->inputs_us);
+    if (CUE_INPUTS(channels) == 0 || passed_us < INPUT_US) {
         return;
     }
-    channels->inputs_us = channels->now_us;
+    channels->inputs_us = (uint16_t)channels->now_us;
     for (uint8_t count = 0; count < INPUTS_PER_PASS && passed_us >= INPUT_US; count++) {
         tick_input(channels);
-        passed_us -= INPUT_US;
+        passed_us = (uint16_t)(passed_us - INPUT_US);
     }
 }
 
-static void draw_effect(cue_channels_t *channels) {
+CUE_APART static void draw_effect(cue_channels_t *channels) {
     const cue_channel_t *channel = &channels->channel;
-    cue_effect_draw(&channels->effects[channel->slot], channels->now_us,
-                    CUE_BOARD(channels)->pixels + 3u * channel->pixel_offset,
+    cue_effect_draw(&channels->effects[channel->slot], cue_floor_pixels(channels),
                     (uint8_t)channel->high);
     cue_floor_draw_strip(channels);
 }
@@ -186,7 +178,7 @@ static void tick_stepper(cue_channels_t *channels, uint8_t index) {
         return;
     }
     state->flags &= (uint8_t)~CUE_MOVING;
-    uint32_t end_us = channels->now_us + 1000u * (uint32_t)channels->holds_ms[slot];
+    uint32_t end_us = cue_floor_after(channels, channels->holds_ms[slot]);
     if (channels->holds_ms[slot] > 0 && cue_reached(state->end_us, end_us)) {
         state->end_us = end_us;
         state->flags &= (uint8_t)~CUE_CAPPED;
@@ -218,7 +210,7 @@ static bool tick_output(cue_channels_t *channels, uint8_t index, bool frame) {
 }
 
 // Outputs that are on or paused.
-static uint16_t tick_outputs(cue_channels_t *channels, bool frame) {
+CUE_APART static uint16_t tick_outputs(cue_channels_t *channels, bool frame) {
     uint16_t cut = 0, bit = 1;
     for (uint8_t index = 0; bit <= channels->busy && bit != 0; index++, bit = (uint16_t)(bit << 1)) {
         cue_channel_state_t *state = &channels->states[index];
@@ -226,7 +218,7 @@ static uint16_t tick_outputs(cue_channels_t *channels, bool frame) {
             continue;
         }
         if ((state->flags & CUE_ON) == 0) {
-            if (cue_reached(channels->now_us, state->end_us)) { // its pause is over
+            if (cue_floor_over(channels, state)) { // its pause is over
                 state->flags = 0;
                 channels->busy &= (uint16_t)~bit;
             }
@@ -241,10 +233,10 @@ static uint16_t tick_outputs(cue_channels_t *channels, bool frame) {
 
 uint16_t cue_channels_tick(cue_channels_t *channels) {
     take_time(channels);
-    bool frame = (uint32_t)(channels->now_us - channels->frame_us) >= CUE_FRAME_US;
+    bool frame = (uint16_t)((uint16_t)channels->now_us - channels->frame_us) >= CUE_FRAME_US;
     channels->idle_us = CUE_IDLE_MAX_US;
     if (frame) {
-        channels->frame_us = channels->now_us;
+        channels->frame_us = (uint16_t)(channels->frame_us + CUE_FRAME_US);
         channels->frames++;
     }
     tick_inputs(channels);
@@ -258,13 +250,13 @@ bool cue_channels_news(cue_channels_t *channels, uint8_t *index, int16_t *value)
         return false;
     }
     uint8_t first = 0;
-    while ((channels->changed & (uint16_t)(1u << first)) == 0) {
+    for (uint16_t changed = channels->changed; (changed & 1u) == 0; changed >>= 1) {
         first++;
     }
-    channels->changed &= (uint16_t)~(uint16_t)(1u << first);
     cue_floor_select(channels, first);
+    channels->changed &= (uint16_t)~channels->bit;
     *index = first;
-    *value = (cue_floor_state(channels)->flags & CUE_ON) != 0 ? 1 : 0;
+    *value = (channels->state->flags & CUE_ON) != 0 ? 1 : 0;
     if (!is_contact(channels->channel.kind)) {
         cue_reading_t *reading = &channels->readings[channels->channel.slot];
         reading->told = reading->value;
@@ -283,8 +275,8 @@ uint16_t cue_channels_active(const cue_channels_t *channels) {
     return active;
 }
 
-bool cue_channels_driving(const cue_channels_t *channels) {
-    return (cue_channels_active(channels) & (uint16_t)~channels->inputs) != 0;
+CUE_APART bool cue_channels_driving(const cue_channels_t *channels) {
+    return (cue_channels_active(channels) & (uint16_t)~CUE_INPUTS(channels)) != 0;
 }
 
 uint16_t cue_channels_idle_us(const cue_channels_t *channels) {

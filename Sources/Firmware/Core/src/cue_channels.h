@@ -39,23 +39,28 @@ typedef struct {
     int16_t told;
 } cue_reading_t;
 
+// What is used most comes first: within 64 bytes an AVR's instructions for it are the shortest.
 typedef struct {
-    const cue_board_t *board;
-    uint32_t now_us;     // of this call
-    uint32_t frame_us;   // when motions and effects were last drawn
-    uint32_t inputs_us;  // when inputs were last looked at
-    uint16_t inputs;     // a bit for each channel that is an input
-    uint16_t busy;       // a bit for each output that is on or paused
-    uint16_t changed;    // a bit for each input that has something to tell
-    uint16_t dangerous;  // a bit for each channel that needs UNLOCK
-    uint16_t unlocked;   // a bit for each that has it
-    uint16_t remaining_ms; // why a command was refused as busy: so long
+    uint32_t now_us; // of this call
+    cue_channel_state_t *state; // of the channel at hand
+    cue_channel_t channel;      // its description
+    uint8_t index;              // its number
+    bool checking;              // execute() stops after the checks that do not depend on the time
+    uint16_t bit;               // 1 << index
+    uint16_t busy;              // a bit for each output that is on or paused
+    uint16_t unlocked;          // a bit for each that has it
+    uint16_t remaining_ms;      // why a command was refused as busy: so long
+    uint16_t changed;           // a bit for each input that has something to tell
     uint16_t idle_us;
     uint8_t frames;
     uint8_t looked;     // the input that was looked at last
-    bool checking; // execute() stops after the checks that do not depend on the time
-    uint8_t index; // the channel at hand, and its description
-    cue_channel_t channel;
+    uint16_t frame_us;  // when motions and effects were last drawn, its low half
+    uint16_t inputs_us; // when inputs were last looked at, its low half
+    CUE_BOARD_MEMBER
+#ifndef CUE_FIXED_BOARD
+    uint16_t inputs;    // a bit for each channel that is an input
+    uint16_t dangerous; // a bit for each channel that needs UNLOCK
+#endif
     cue_channel_state_t states[CUE_CHANNELS_MAX];
     cue_motion_t motions[CUE_MOTIONS_MAX];
     cue_effect_t effects[CUE_EFFECTS_MAX];
@@ -64,7 +69,16 @@ typedef struct {
     cue_reading_t readings[CUE_READINGS_MAX];
 } cue_channels_t;
 
-// Prepares every pin and puts every output to its safe value.
+// A bit for each channel that is an input, and for each that needs UNLOCK.
+#ifdef CUE_FIXED_BOARD
+#define CUE_INPUTS(channels) ((uint16_t)CUE_INPUT_BITS)
+#define CUE_DANGEROUS(channels) ((uint16_t)CUE_DANGEROUS_BITS)
+#else
+#define CUE_INPUTS(channels) ((channels)->inputs)
+#define CUE_DANGEROUS(channels) ((channels)->dangerous)
+#endif
+
+// Prepares every pin and puts every output to its safe value. All of *channels is 0.
 void cue_channels_start(cue_channels_t *channels, const cue_board_t *board);
 
 // The board was armed: steppers count from here.

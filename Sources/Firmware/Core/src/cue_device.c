@@ -5,17 +5,24 @@
 #include "cue_store.h"   // uid, boot counter
 #include <string.h>      // memset, memmove
 
-enum { BYTES_PER_PASS = 64 };
+enum { BYTES_PER_PASS = 64, FRAMING_ERRORS = 1 };
 
-// Brings the clock to now. It must be called at least every 71 minutes.
-static void keep_clock(cue_device_t *device) {
+void cue_count(uint16_t *counter, uint16_t amount) {
+    uint16_t sum = (uint16_t)(*counter + amount);
+    *counter = sum < amount ? (uint16_t)UINT16_MAX : sum;
+}
+
+uint16_t cue_device_keep_clock(cue_device_t *device) {
     const cue_board_t *board = CUE_BOARD(device);
-    uint32_t passed_us = board->time_us(board->context) - device->clock.us;
-    if (passed_us >= 1000) {
-        uint32_t passed_ms = passed_us / 1000u;
-        device->clock.ms += passed_ms;
-        device->clock.us += 1000u * passed_ms;
+    cue_clock_t clock = device->clock;
+    uint32_t passed_us = board->time_us(board->context) - clock.us;
+    while (passed_us >= 1000) { // mostly once; a division would take longer
+        passed_us -= 1000;
+        clock.ms++;
+        clock.us += 1000;
     }
+    device->clock = clock;
+    return (uint16_t)passed_us;
 }
 
 static bool transmit(cue_device_t *device, uint8_t type, uint8_t seq, const uint8_t *payload,
@@ -26,7 +33,7 @@ static bool transmit(cue_device_t *device, uint8_t type, uint8_t seq, const uint
            CUE_BOARD(device)->uart_write(CUE_BOARD(device)->context, wire, size);
 }
 
-static void answer_frame(cue_device_t *device) {
+CUE_APART static void answer_frame(cue_device_t *device) {
     cue_frame_t frame = cue_decoder_frame(&device->decoder);
     cue_answer_t answer;
     cue_session_handle(device, &frame, &answer);
@@ -36,7 +43,7 @@ static void answer_frame(cue_device_t *device) {
 }
 
 // Takes what arrived. Bounded, so that a babbling line cannot starve the channels.
-static void receive(cue_device_t *device) {
+CUE_APART static void receive(cue_device_t *device) {
     const cue_board_t *board = CUE_BOARD(device);
     uint8_t bytes[16];
     for (uint8_t taken = 0; taken < BYTES_PER_PASS;) {
@@ -58,15 +65,19 @@ static void receive(cue_device_t *device) {
     }
 }
 
+CUE_APART static void report_fault(cue_device_t *device, uint8_t channel, uint8_t fault) {
+    device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
+    (void)cue_session_queue(device, CUE_EVENT_FAULT, channel, fault);
+}
+
 // Ends what is over, notes what was cut off and what inputs have to tell.
-static void drive(cue_device_t *device) {
+CUE_APART static void drive(cue_device_t *device) {
     cue_channels_t *channels = &device->channels;
     uint16_t cut = cue_channels_tick(channels);
     for (uint8_t index = 0; cut != 0; index++, cut = (uint16_t)(cut >> 1)) {
         if ((cut & 1u) != 0) {
             cue_count(&device->counters.max_on_cuts, 1);
-            device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
-            (void)cue_session_queue(device, CUE_EVENT_FAULT, index, CUE_FAULT_MAX_ON);
+            report_fault(device, index, CUE_FAULT_MAX_ON);
         }
     }
     uint8_t index;
@@ -78,9 +89,10 @@ static void drive(cue_device_t *device) {
 }
 
 void cue_fail_safe(cue_device_t *device, uint8_t fault) {
-    uint8_t flag = fault == CUE_FAULT_LINK_LOST ? CUE_STATE_LINK_LOST : 0;
-    device->state = (uint8_t)(device->state | flag | CUE_STATE_FAULT);
-    (void)cue_session_queue(device, CUE_EVENT_FAULT, CUE_CHANNEL_BOARD, fault);
+    if (fault == CUE_FAULT_LINK_LOST) {
+        device->state |= CUE_STATE_LINK_LOST;
+    }
+    report_fault(device, CUE_CHANNEL_BOARD, fault);
     bool stopped = (device->state & CUE_STATE_MASK) == CUE_ESTOPPED;
     cue_session_enter(device, stopped ? CUE_ESTOPPED : CUE_SAFE);
 }
@@ -89,9 +101,8 @@ void cue_fail_safe(cue_device_t *device, uint8_t fault) {
 static void watch(cue_device_t *device) {
     uint8_t state = (uint8_t)(device->state & CUE_STATE_MASK);
     if (state != CUE_ESTOPPED && cue_session_estop_open(device)) {
-        device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
+        report_fault(device, CUE_CHANNEL_BOARD, CUE_FAULT_ESTOP_WIRED);
         cue_session_enter(device, CUE_ESTOPPED);
-        (void)cue_session_queue(device, CUE_EVENT_FAULT, CUE_CHANNEL_BOARD, CUE_FAULT_ESTOP_WIRED);
     } else if (state == CUE_ARMED &&
                device->clock.ms - device->heard_ms >= CUE_LINK_TIMEOUT_MS) {
         cue_count(&device->counters.link_losses, 1);
@@ -106,27 +117,26 @@ static void watch(cue_device_t *device) {
 // Sends the oldest event, and gathers what the uart counted; once a millisecond.
 static void report(cue_device_t *device) {
     const cue_board_t *board = CUE_BOARD(device);
-    if (device->reported_ms == device->clock.ms) {
+    if (device->reported_ms == (uint8_t)device->clock.ms) {
         return;
     }
-    device->reported_ms = device->clock.ms;
+    device->reported_ms = (uint8_t)device->clock.ms;
     cue_uart_errors_t errors = board->uart_take_errors(board->context);
-    cue_count(&device->counters.overruns, errors.overruns);
-    cue_count(&device->counters.ring_overflows, errors.ring_overflows);
-    cue_count(&device->counters.framing_errors, errors.framing);
+    for (uint8_t index = 0; index < 3; index++) {
+        cue_count(&device->counters.small[FRAMING_ERRORS + index], errors.all[index]);
+    }
     if (device->event_count == 0) {
         return;
     }
-    const cue_event_t *event = &device->events[0];
     uint8_t payload[CUE_EVENT_SIZE];
-    payload[0] = event->kind;
-    payload[1] = event->channel;
-    cue_write_u16(payload + 2, (uint16_t)event->value);
-    cue_write_u32(payload + 4, device->clock.ms);
+    memcpy(payload, &device->events[0], sizeof device->events[0]); // as it is on the wire
+    memcpy(payload + 4, &device->clock.ms, 4);
     if (transmit(device, CUE_EVENT, device->event_seq, payload, sizeof payload)) {
         device->event_seq++;
         device->event_count--;
-        memmove(device->events, device->events + 1, device->event_count * sizeof *device->events);
+        for (uint8_t index = 0; index < device->event_count; index++) {
+            device->events[index] = device->events[index + 1];
+        }
     }
 }
 
@@ -136,15 +146,10 @@ static uint32_t make_nonce(uint16_t entropy, uint32_t boots) {
     return ((uint32_t)entropy << 16) | (boots & 0xFFFFu);
 }
 
-static void report_fault(cue_device_t *device, uint8_t fault) {
-    device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
-    (void)cue_session_queue(device, CUE_EVENT_FAULT, CUE_CHANNEL_BOARD, fault);
-}
-
 void cue_device_start(cue_device_t *device, const cue_board_t *board, uint8_t reset_cause,
                       uint16_t entropy) {
     memset(device, 0, sizeof *device);
-    device->board = board;
+    CUE_SET_BOARD(device, board);
     device->reset_cause = reset_cause;
     device->clock.us = board->time_us(board->context);
     cue_channels_start(&device->channels, board);
@@ -157,10 +162,10 @@ void cue_device_start(cue_device_t *device, const cue_board_t *board, uint8_t re
         device->state = CUE_STATE_UID_BLANK;
     }
     if ((reset_cause & (CUE_RESET_WATCHDOG | CUE_RESET_HANG)) != 0) {
-        report_fault(device, CUE_FAULT_WATCHDOG);
+        report_fault(device, CUE_CHANNEL_BOARD, CUE_FAULT_WATCHDOG);
     }
     if ((reset_cause & CUE_RESET_BROWN_OUT) != 0) {
-        report_fault(device, CUE_FAULT_BROWN_OUT);
+        report_fault(device, CUE_CHANNEL_BOARD, CUE_FAULT_BROWN_OUT);
     }
     cue_answer_t hello;
     cue_session_hello(device, &hello);
@@ -171,19 +176,18 @@ void cue_device_start(cue_device_t *device, const cue_board_t *board, uint8_t re
 
 uint16_t cue_device_step(cue_device_t *device) {
     const cue_board_t *board = CUE_BOARD(device);
-    uint32_t began_us = board->time_us(board->context);
+    uint16_t began_us = (uint16_t)board->time_us(board->context);
     board->watchdog_feed(board->context);
-    keep_clock(device);
+    (void)cue_device_keep_clock(device);
     receive(device);
     drive(device);
     cue_sequence_step(device);
     watch(device);
     report(device);
 
-    uint32_t spent_us = board->time_us(board->context) - began_us;
+    uint16_t spent_us = (uint16_t)((uint16_t)board->time_us(board->context) - began_us);
     if (spent_us > device->counters.loop_max_us) {
-        device->counters.loop_max_us =
-            spent_us > UINT16_MAX ? (uint16_t)UINT16_MAX : (uint16_t)spent_us;
+        device->counters.loop_max_us = spent_us;
     }
     uint16_t idle_us = cue_channels_idle_us(&device->channels);
     return device->event_count > 0 || cue_sequence_busy(device) ? 0 : idle_us;

@@ -30,31 +30,36 @@ typedef struct {
     uint32_t us;
 } cue_clock_t;
 
+// What is used most comes first: see cue_channels_t.
 typedef struct cue_device {
-    const cue_board_t *board;
     cue_clock_t clock; // of this pass
-    cue_decoder_t decoder;
+    uint8_t state;     // the state byte of docs/link.md
+    uint8_t event_count;
+    uint8_t event_seq;          // of the next frame the board sends by itself
+    uint8_t reset_cause;        // CUE_RESET_ bits
+    uint8_t options;            // CUE_OPTION_ bits
+    uint32_t nonce;             // of this boot
+    uint32_t heard_ms;          // when the last valid frame came
+    uint8_t reported_ms;        // when events were last looked after, its low byte
+    uint32_t unlocked_until_ms; // while any channel is unlocked
+    cue_event_t events[CUE_EVENTS_MAX];
+    CUE_BOARD_MEMBER
     cue_channels_t channels;
     cue_sequence_t sequence;
-    cue_memory_t memory;
     cue_counters_t counters;
-    cue_event_t events[CUE_EVENTS_MAX];
-    uint8_t event_count;
-    uint8_t event_seq;   // of the next frame the board sends by itself
-    uint8_t state;       // the state byte of docs/link.md
-    uint8_t reset_cause; // CUE_RESET_ bits
-    uint8_t options;     // CUE_OPTION_ bits
+    cue_decoder_t decoder;
+    cue_memory_t memory;
     uint8_t uid[CUE_UID_SIZE];
-    uint32_t nonce;
-    uint32_t heard_ms;          // when the last valid frame came
-    uint32_t reported_ms;       // when events were last looked after
-    uint32_t unlocked_until_ms; // while any channel is unlocked
 } cue_device_t;
 
 // Outputs safe first, then the store, then HELLO. `device` needs no preparation; `board` must
 // outlive it. `entropy` is whatever differs from boot to boot.
 void cue_device_start(cue_device_t *device, const cue_board_t *board, uint8_t reset_cause,
                       uint16_t entropy);
+
+// Brings the clock to now, and returns the microseconds of a millisecond that has begun. It must be
+// called at least every 71 minutes.
+uint16_t cue_device_keep_clock(cue_device_t *device);
 
 // One pass of the main loop. Returns how long nothing is to be done, in microseconds (0 to 2000),
 // unless bytes arrive: a board may sleep that long.

@@ -7,36 +7,48 @@ void cue_floor_select(cue_channels_t *channels, uint8_t index) {
     if (channels->index != index) { // reading the table costs more
         const cue_board_t *board = CUE_BOARD(channels);
         channels->index = index;
+        channels->bit = (uint16_t)(1u << index);
+        channels->state = &channels->states[index];
         board->channel(board->context, index, &channels->channel);
     }
 }
 
-uint32_t cue_floor_until(const cue_channels_t *channels, uint32_t time_us) {
-    return cue_reached(channels->now_us, time_us) ? 0 : (uint32_t)(time_us - channels->now_us);
+uint32_t cue_us(uint16_t time_ms) {
+    return 1000u * (uint32_t)time_ms;
 }
 
-uint16_t cue_floor_ms(uint32_t time_us) {
-    uint32_t time_ms = (time_us + 999u) / 1000u;
-    return time_ms > UINT16_MAX ? (uint16_t)UINT16_MAX : (uint16_t)time_ms;
+uint32_t cue_floor_after(const cue_channels_t *channels, uint16_t time_ms) {
+    return channels->now_us + cue_us(time_ms);
+}
+
+bool cue_floor_over(const cue_channels_t *channels, const cue_channel_state_t *state) {
+    return cue_reached(channels->now_us, state->end_us);
+}
+
+uint8_t cue_floor_busy_until(cue_channels_t *channels, uint32_t time_us) {
+    time_us -= channels->now_us;
+    uint32_t left_ms = (time_us & 0x80000000u) != 0 ? 0 : (time_us + 999u) / 1000u;
+    channels->remaining_ms = left_ms > UINT16_MAX ? (uint16_t)UINT16_MAX : (uint16_t)left_ms;
+    return CUE_NAK_BUSY;
 }
 
 // ---- Driving
 
-static uint8_t *pixels_of(const cue_channels_t *channels) {
+CUE_APART uint8_t *cue_floor_pixels(const cue_channels_t *channels) {
     return CUE_BOARD(channels)->pixels + 3u * channels->channel.pixel_offset;
 }
 
 void cue_floor_draw_strip(cue_channels_t *channels) {
     const cue_board_t *board = CUE_BOARD(channels);
-    board->strip_write(board->context, &channels->channel, pixels_of(channels),
+    board->strip_write(board->context, &channels->channel, cue_floor_pixels(channels),
                        3u * (size_t)channels->channel.high);
 }
 
 static int16_t servo_width_us(const cue_channel_t *channel, uint16_t angle_cdeg) {
-    uint32_t span_us = (uint32_t)channel->high_us - channel->low_us;
-    uint32_t span_cdeg = (uint32_t)channel->high - channel->low;
-    return (int16_t)(channel->low_us +
-                     (uint16_t)(((uint32_t)angle_cdeg - channel->low) * span_us / span_cdeg));
+    uint16_t span_us = (uint16_t)(channel->high_us - channel->low_us);
+    uint16_t span_cdeg = (uint16_t)(channel->high - channel->low);
+    uint16_t turned = (uint16_t)(angle_cdeg - channel->low);
+    return (int16_t)(channel->low_us + (uint16_t)((uint32_t)turned * span_us / span_cdeg));
 }
 
 void cue_floor_drive_motion(cue_channels_t *channels) {
@@ -46,7 +58,7 @@ void cue_floor_drive_motion(cue_channels_t *channels) {
     int16_t value = (int16_t)at;
     if (channel->kind == CUE_KIND_SERVO) {
         value = servo_width_us(channel, at);
-    } else if ((cue_floor_state(channels)->flags & CUE_BACKWARDS) != 0) {
+    } else if ((channels->state->flags & CUE_BACKWARDS) != 0) {
         value = (int16_t)-value;
     }
     board->drive(board->context, channel, value);
@@ -56,7 +68,7 @@ static void drive_off(cue_channels_t *channels) {
     const cue_board_t *board = CUE_BOARD(channels);
     const cue_channel_t *channel = &channels->channel;
     if (CUE_HAS(CUE_KIND_STRIP) && channel->kind == CUE_KIND_STRIP) {
-        memset(pixels_of(channels), 0, 3u * (size_t)channel->high);
+        memset(cue_floor_pixels(channels), 0, 3u * (size_t)channel->high);
         cue_floor_draw_strip(channels);
         return;
     }
@@ -73,55 +85,52 @@ static void drive_off(cue_channels_t *channels) {
 
 // ---- Off and on
 
-static uint32_t longer(uint32_t one, uint32_t other) {
-    return one > other ? one : other;
-}
-
-// How long a channel that goes off now stays off.
-static uint32_t pause_us(const cue_channels_t *channels, const cue_channel_state_t *state) {
-    const cue_channel_t *channel = &channels->channel;
-    uint32_t pause = 1000u * (uint32_t)channel->min_pause_ms;
-    if (channel->max_duty_permille < 1000) {
-        uint32_t on_ms = (channels->now_us - state->since_us + 999u) / 1000u;
-        uint16_t duty = channel->max_duty_permille;
-        pause = longer(pause, (on_ms * (1000u - duty) + duty - 1u) / duty * 1000u);
+// Moves the end of the pause to `time_us` if it is before that.
+static void rest_until(cue_channel_state_t *state, uint32_t time_us) {
+    if (cue_reached(time_us, state->end_us)) {
+        state->end_us = time_us;
     }
-    if (channel->min_period_ms > 0) {
-        uint32_t next_us = state->since_us + 1000u * (uint32_t)channel->min_period_ms;
-        pause = longer(pause, cue_floor_until(channels, next_us));
-    }
-    return pause;
 }
 
 void cue_floor_off(cue_channels_t *channels) {
-    cue_channel_state_t *state = cue_floor_state(channels);
+    CUE_OPAQUE(channels);
+    cue_channel_state_t *state = channels->state;
+    const cue_channel_t *channel = &channels->channel;
     drive_off(channels);
-    if ((state->flags & CUE_ON) != 0) {
-        uint32_t pause = pause_us(channels, state);
-        state->end_us = channels->now_us + pause;
-        state->flags = pause > 0 ? CUE_PAUSED : 0;
-        if (pause == 0) {
-            channels->busy &= (uint16_t)~(uint16_t)(1u << channels->index);
-        }
+    if ((state->flags & CUE_ON) == 0) {
+        return;
+    }
+    state->flags = CUE_PAUSED;
+    state->end_us = cue_floor_after(channels, channel->min_pause_ms);
+    uint16_t duty = channel->max_duty_permille;
+    if (duty < 1000) {
+        uint32_t on_ms = (channels->now_us - state->since_us + 999u) / 1000u;
+        rest_until(state, channels->now_us + (on_ms * (1000u - duty) + duty - 1u) / duty * 1000u);
+    }
+    if (channel->min_period_ms > 0) {
+        rest_until(state, state->since_us + cue_us(channel->min_period_ms));
+    }
+    if (cue_floor_over(channels, state)) {
+        state->flags = 0;
+        channels->busy &= (uint16_t)~channels->bit;
     }
 }
 
 uint8_t cue_floor_refusal(cue_channels_t *channels) {
-    cue_channel_state_t *state = cue_floor_state(channels);
-    uint16_t bit = (uint16_t)(1u << channels->index);
-    if ((channels->dangerous & bit) != 0 && (channels->unlocked & bit) == 0) {
+    CUE_OPAQUE(channels);
+    const cue_channel_state_t *state = channels->state;
+    if ((CUE_DANGEROUS(channels) & channels->bit & (uint16_t)~channels->unlocked) != 0) {
         return CUE_NAK_LOCKED;
     }
-    uint32_t left = (state->flags & CUE_PAUSED) != 0 ? cue_floor_until(channels, state->end_us) : 0;
-    if (left == 0) {
+    if ((state->flags & CUE_PAUSED) == 0 || cue_floor_over(channels, state)) {
         return 0;
     }
-    channels->remaining_ms = cue_floor_ms(left);
-    return CUE_NAK_BUSY;
+    return cue_floor_busy_until(channels, state->end_us);
 }
 
 void cue_floor_on(cue_channels_t *channels, uint16_t duration_ms) {
-    cue_channel_state_t *state = cue_floor_state(channels);
+    CUE_OPAQUE(channels);
+    cue_channel_state_t *state = channels->state;
     const cue_channel_t *channel = &channels->channel;
     uint8_t flags = (uint8_t)((state->flags & (CUE_BACKWARDS | CUE_MOVING)) | CUE_ON);
     bool was_on = (state->flags & CUE_ON) != 0;
@@ -132,22 +141,20 @@ void cue_floor_on(cue_channels_t *channels, uint16_t duration_ms) {
         duration_ms = channel->max_on_ms;
         flags |= CUE_CAPPED;
     }
-    state->end_us = channels->now_us + 1000u * (uint32_t)duration_ms;
+    state->end_us = cue_floor_after(channels, duration_ms);
     if (was_on && channel->max_duty_permille < 1000) {
         // The pause follows from the time on, which fresh commands must not stretch for ever.
-        uint32_t last_us = state->since_us + 1000u * (uint32_t)channel->max_on_ms;
+        uint32_t last_us = state->since_us + cue_us(channel->max_on_ms);
         if (cue_reached(state->end_us, last_us)) {
             state->end_us = last_us;
             flags |= CUE_CAPPED;
         }
     }
     state->flags = flags;
-    channels->busy |= (uint16_t)(1u << channels->index);
+    channels->busy |= channels->bit;
 }
 
 uint8_t cue_floor_busy(cue_channels_t *channels) {
-    uint32_t left = cue_floor_until(channels, cue_floor_state(channels)->end_us);
-    channels->remaining_ms =
-        cue_floor_ms(left + 1000u * (uint32_t)channels->channel.min_pause_ms);
-    return CUE_NAK_BUSY;
+    return cue_floor_busy_until(channels,
+                                channels->state->end_us + cue_us(channels->channel.min_pause_ms));
 }

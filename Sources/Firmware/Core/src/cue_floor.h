@@ -12,20 +12,22 @@ extern "C" {
 
 void cue_floor_select(cue_channels_t *channels, uint8_t index);
 
-static inline cue_channel_state_t *cue_floor_state(cue_channels_t *channels) {
-    return &channels->states[channels->index];
-}
-
 // True when `time` is not after `now`; right for distances below 2^31 us, which is 35 minutes.
 static inline bool cue_reached(uint32_t now_us, uint32_t time_us) {
     return (uint32_t)(now_us - time_us) < 0x80000000u;
 }
 
-// Microseconds from now until then; 0 if that is over.
-uint32_t cue_floor_until(const cue_channels_t *channels, uint32_t time_us);
+// So many milliseconds in microseconds.
+uint32_t cue_us(uint16_t time_ms);
 
-// In whole milliseconds, at least that long.
-uint16_t cue_floor_ms(uint32_t time_us);
+// So many milliseconds from now.
+uint32_t cue_floor_after(const cue_channels_t *channels, uint16_t time_ms);
+
+// Whether the channel's time is over.
+bool cue_floor_over(const cue_channels_t *channels, const cue_channel_state_t *state);
+
+// The refusal of what has to wait until then.
+uint8_t cue_floor_busy_until(cue_channels_t *channels, uint32_t time_us);
 
 // Off, now. Always possible.
 void cue_floor_off(cue_channels_t *channels);
@@ -41,6 +43,9 @@ uint8_t cue_floor_busy(cue_channels_t *channels);
 
 // Drives what a motion stands at.
 void cue_floor_drive_motion(cue_channels_t *channels);
+
+// The strip's bytes in the board's pixel buffer.
+uint8_t *cue_floor_pixels(const cue_channels_t *channels);
 
 void cue_floor_draw_strip(cue_channels_t *channels);
 

@@ -27,17 +27,24 @@ typedef struct {
 } cue_motion_t;
 
 typedef struct {
-    uint8_t effect; // CUE_EFFECT_…
+    uint8_t number; // CUE_EFFECT_…
     uint8_t rgb[3];
-    uint16_t period_ms;
-    uint32_t start_us;
+    uint16_t phase; // 0 to 65535 within each period
+    uint16_t step;  // from one picture to the next
+    uint16_t chance;
 } cue_effect_t;
 
 // Where the motion is at `now_us`; true once it has arrived.
 bool cue_motion_step(cue_motion_t *motion, uint32_t now_us);
 
-// Draws the effect: three bytes (green, red, blue) for each pixel.
-void cue_effect_draw(const cue_effect_t *effect, uint32_t now_us, uint8_t *pixels, uint8_t count);
+// How far apart two values are.
+uint16_t cue_distance(uint16_t one, uint16_t other);
+
+// `arguments`: the effect's number and its colour, red, green, blue.
+void cue_effect_start(cue_effect_t *effect, const uint8_t *arguments, uint16_t period_ms);
+
+// Draws the next picture: three bytes (green, red, blue) for each pixel.
+void cue_effect_draw(cue_effect_t *effect, uint8_t *pixels, uint8_t count);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,8 @@
 #include "cue_device.h"  // cue_device_t
 #include "cue_floor.h"   // cue_reached
 #include "cue_session.h" // cue_session_queue
+#include "cue_store.h"   // cue_store_read
+#include <string.h>      // memcpy
 
 // The header in the store: size u16, crc32 u32, crc16 of these. The programs follow.
 enum {
@@ -15,14 +17,8 @@ enum {
     STORE_BYTE_MS = 4
 };
 
-static uint8_t read_byte(const cue_device_t *device, uint16_t at) {
-    const cue_board_t *board = CUE_BOARD(device);
-    return board->store_read(board->context, (uint16_t)(CUE_STORE_SIZE + at));
-}
-
-static uint16_t read_u16(const cue_device_t *device, uint16_t at) {
-    uint8_t low = read_byte(device, at);
-    return (uint16_t)(low | (uint16_t)((uint16_t)read_byte(device, (uint16_t)(at + 1u)) << 8));
+CUE_APART static void read_bytes(const cue_device_t *device, uint16_t at, uint8_t *bytes, uint8_t size) {
+    cue_store_read(CUE_BOARD(device), (uint16_t)(CUE_STORE_SIZE + at), bytes, size);
 }
 
 static uint32_t time_us(const cue_device_t *device) {
@@ -34,12 +30,68 @@ static uint32_t time_us(const cue_device_t *device) {
 static uint32_t crc32_of(const cue_device_t *device, uint16_t size) {
     uint32_t crc = 0xFFFFFFFFu;
     for (uint16_t at = 0; at < size; at++) {
-        crc ^= read_byte(device, at);
+        uint8_t byte;
+        read_bytes(device, at, &byte, 1);
+        crc ^= byte;
         for (uint8_t bit = 0; bit < 8; bit++) {
             crc = (crc & 1u) != 0 ? (crc >> 1) ^ 0xEDB88320u : crc >> 1;
         }
     }
     return ~crc;
+}
+
+// ---- Reading
+
+typedef struct {
+    uint8_t number;
+    uint16_t at, end; // its first step; behind its last
+} program_t;
+
+// The program whose header is at `at`; false if there is none that ends within `size`.
+static bool read_program(const cue_device_t *device, uint16_t at, uint16_t size, program_t *found) {
+    uint8_t header[4];
+    if ((uint16_t)(size - at) < sizeof header) {
+        return false;
+    }
+    read_bytes(device, at, header, sizeof header);
+    uint16_t length = cue_read_u16(header + 2);
+    at = (uint16_t)(at + sizeof header);
+    found->number = header[1];
+    found->at = at;
+    found->end = (uint16_t)(at + length);
+    return header[0] == CUE_STEP_PROGRAM && length <= (uint16_t)(size - at);
+}
+
+typedef struct {
+    uint8_t kind; // CUE_STEP_…
+    uint8_t size; // of what follows its first byte
+    uint8_t bytes[CUE_STEP_COMMAND_MAX];
+} step_t;
+
+// The step at `at`; false if there is none that ends at or before `end`. at < end.
+static bool read_step(const cue_device_t *device, uint16_t at, uint16_t end, step_t *step) {
+    uint8_t kind;
+    read_bytes(device, at, &kind, 1);
+    uint8_t size = 0;
+    if (kind >= CUE_STEP_DO) {
+        size = (uint8_t)(kind & 0x7Fu);
+        kind = CUE_STEP_DO;
+        if (size < 2 || size > CUE_STEP_COMMAND_MAX) {
+            return false;
+        }
+    } else if (kind < CUE_STEP_WAIT || kind > CUE_STEP_NEXT) {
+        return false;
+    } else {
+        size = (uint8_t)(CUE_STEP_NEXT - kind); // WAIT has two bytes, LOOP one, NEXT none
+    }
+    step->kind = kind;
+    step->size = size;
+    at++;
+    if (size > (uint16_t)(end - at)) {
+        return false;
+    }
+    read_bytes(device, at, step->bytes, size);
+    return true;
 }
 
 // ---- Checking
@@ -49,101 +101,68 @@ typedef struct {
     uint16_t channels;
 } survey_t;
 
-// Reads a command's bytes; its size, 0 if it has none that could be right.
-static uint8_t read_command(const cue_device_t *device, uint16_t at, uint16_t end,
-                            uint8_t command[CUE_STEP_COMMAND_MAX]) {
-    uint8_t size = (uint8_t)(read_byte(device, at) & 0x7Fu);
-    if (size < 2 || size > CUE_STEP_COMMAND_MAX || size >= end - at) {
-        return 0;
-    }
-    for (uint8_t index = 0; index < size; index++) {
-        command[index] = read_byte(device, (uint16_t)(at + 1u + index));
-    }
-    return size;
-}
-
-// How many bytes a step without a command has; 0 for what is none.
-static uint8_t step_size(uint8_t step) {
-    switch (step) {
-    case CUE_STEP_WAIT:
-        return 3;
-    case CUE_STEP_LOOP:
-        return 2;
-    case CUE_STEP_NEXT:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
 // Whether the steps are a program; `whole`: its commands too. Fills in the survey.
-static bool survey(cue_device_t *device, uint16_t at, uint16_t end, bool whole, survey_t *found) {
-    uint32_t times_ms[CUE_LOOPS_MAX + 1] = {0, 0, 0};
-    uint8_t counts[CUE_LOOPS_MAX + 1];
+static bool survey(cue_device_t *device, const program_t *program, bool whole, survey_t *found) {
+    struct {
+        uint32_t start_ms;
+        uint16_t times;
+    } loops[CUE_LOOPS_MAX];
+    uint32_t total_ms = 0;
+    uint16_t times = 1; // how often the step at hand is done
     uint8_t depth = 0;
     found->channels = 0;
-    while (at < end) {
-        uint8_t step = read_byte(device, at);
-        uint8_t size = step_size(step);
-        if (step >= CUE_STEP_DO) {
-            uint8_t command[CUE_STEP_COMMAND_MAX];
-            size = read_command(device, at, end, command);
-            if (size == 0 || command[0] >= CUE_CHANNELS_MAX ||
-                (whole && cue_channels_check(&device->channels, command, size) != 0)) {
-                return false;
-            }
-            found->channels = (uint16_t)(found->channels | (uint16_t)(1u << command[0]));
-            size++;
-        } else if (size == 0 || size > end - at) {
+    for (uint16_t at = program->at; at < program->end;) {
+        step_t step;
+        if (!read_step(device, at, program->end, &step)) {
             return false;
-        } else if (step == CUE_STEP_WAIT) {
-            uint16_t wait_ms = read_u16(device, (uint16_t)(at + 1u));
-            times_ms[depth] += wait_ms;
-            if (wait_ms == 0 || wait_ms > 60000) {
+        }
+        at = (uint16_t)(at + 1u + step.size);
+        if (step.kind == CUE_STEP_DO) {
+            if (step.bytes[0] >= CUE_CHANNELS_MAX ||
+                (whole && cue_channels_check(&device->channels, step.bytes, step.size) != 0)) {
                 return false;
             }
-        } else if (step == CUE_STEP_LOOP) {
-            if (depth == CUE_LOOPS_MAX) {
+            found->channels = (uint16_t)(found->channels | (uint16_t)(1u << step.bytes[0]));
+        } else if (step.kind == CUE_STEP_WAIT) {
+            uint16_t wait_ms = cue_read_u16(step.bytes);
+            total_ms += (uint32_t)wait_ms * times;
+            if (wait_ms == 0 || wait_ms > 60000 || total_ms > CUE_PROGRAM_MAX_MS) {
                 return false;
             }
+        } else if (step.kind == CUE_STEP_LOOP) {
+            if (depth == CUE_LOOPS_MAX || step.bytes[0] == 0) {
+                return false;
+            }
+            loops[depth].start_ms = total_ms;
+            loops[depth].times = times;
+            times = (uint16_t)(times * step.bytes[0]); // 255 * 255 at most
             depth++;
-            times_ms[depth] = 0;
-            counts[depth] = read_byte(device, (uint16_t)(at + 1u));
         } else {
-            if (depth == 0 || counts[depth] == 0 || times_ms[depth] < CUE_LOOP_MIN_MS) {
+            if (depth == 0) {
                 return false;
             }
             depth--;
-            times_ms[depth] += times_ms[depth + 1u] * counts[depth + 1u];
+            if (total_ms - loops[depth].start_ms < (uint32_t)CUE_LOOP_MIN_MS * times) {
+                return false;
+            }
+            times = loops[depth].times;
         }
-        if (times_ms[depth] > CUE_PROGRAM_MAX_MS) {
-            return false;
-        }
-        at = (uint16_t)(at + size);
     }
-    found->total_ms = times_ms[0];
+    found->total_ms = total_ms;
     return depth == 0;
 }
 
 // Whether the memory's first `size` bytes are whole programs in the order of their numbers.
 static bool programs_valid(cue_device_t *device, uint16_t size) {
     int16_t last = -1;
+    program_t program;
     survey_t found;
-    for (uint16_t at = 0; at < size;) {
-        if (size - at < 4 || read_byte(device, at) != CUE_STEP_PROGRAM) {
+    for (uint16_t at = 0; at < size; at = program.end) {
+        if (!read_program(device, at, size, &program) || program.number <= last ||
+            !survey(device, &program, true, &found)) {
             return false;
         }
-        uint8_t number = read_byte(device, (uint16_t)(at + 1u));
-        uint16_t length = read_u16(device, (uint16_t)(at + 2u));
-        if (number <= last || length > size - at - 4u) {
-            return false;
-        }
-        last = number;
-        at = (uint16_t)(at + 4u);
-        if (!survey(device, at, (uint16_t)(at + length), true, &found)) {
-            return false;
-        }
-        at = (uint16_t)(at + length);
+        last = program.number;
     }
     return size > 0;
 }
@@ -162,11 +181,8 @@ static bool holds(cue_device_t *device, uint16_t size, uint32_t crc32) {
 
 void cue_sequence_load(cue_device_t *device) {
     cue_sequence_t *sequence = &device->sequence;
-    const cue_board_t *board = CUE_BOARD(device);
     uint8_t header[HEADER_SIZE];
-    for (uint8_t index = 0; index < HEADER_SIZE; index++) {
-        header[index] = board->store_read(board->context, (uint16_t)(HEADER_AT + index));
-    }
+    cue_store_read(CUE_BOARD(device), HEADER_AT, header, HEADER_SIZE);
     uint16_t size = cue_read_u16(header);
     uint32_t crc32 = cue_read_u32(header + 2);
     if (cue_crc16(0xFFFF, header, 6) == cue_read_u16(header + 6) && holds(device, size, crc32)) {
@@ -175,10 +191,8 @@ void cue_sequence_load(cue_device_t *device) {
     }
 }
 
-static void put(cue_sequence_t *sequence, uint16_t address, const uint8_t *bytes, uint8_t size) {
-    for (uint8_t index = 0; index < size; index++) {
-        sequence->chunk[index] = bytes[index];
-    }
+CUE_APART static void put(cue_sequence_t *sequence, uint16_t address, const uint8_t *bytes, uint8_t size) {
+    memcpy(sequence->chunk, bytes, size);
     sequence->address = address;
     sequence->chunk_size = size;
     sequence->chunk_done = 0;
@@ -271,49 +285,40 @@ static void tell(cue_device_t *device, int16_t what) {
 
 uint8_t cue_sequence_busy_for(cue_device_t *device) {
     device->channels.now_us = time_us(device);
-    device->channels.remaining_ms =
-        cue_floor_ms(cue_floor_until(&device->channels, device->sequence.end_us));
-    return CUE_NAK_BUSY;
-}
-
-static bool find(const cue_device_t *device, uint8_t number, uint16_t *at, uint16_t *end) {
-    for (uint16_t place = 0; place < device->sequence.size;) {
-        uint16_t length = read_u16(device, (uint16_t)(place + 2u));
-        *at = (uint16_t)(place + 4u);
-        *end = (uint16_t)(*at + length);
-        if (read_byte(device, (uint16_t)(place + 1u)) == number) {
-            return true;
-        }
-        place = *end;
-    }
-    return false;
+    return cue_floor_busy_until(&device->channels, device->sequence.end_us);
 }
 
 uint8_t cue_sequence_start(cue_device_t *device, const uint8_t *payload) {
     cue_sequence_t *sequence = &device->sequence;
     uint32_t at_ms = cue_read_u32(payload + 1);
     uint32_t start_us = time_us(device);
-    survey_t found;
-    uint16_t at, end;
     if (at_ms != 0) {
         uint32_t ahead_ms = at_ms - device->clock.ms;
-        if (ahead_ms > START_AHEAD_MS && (uint32_t)(ahead_ms + START_LATE_MS) > START_LATE_MS) {
+        if ((uint32_t)(ahead_ms + START_LATE_MS) > START_AHEAD_MS + START_LATE_MS) {
             return CUE_NAK_OUT_OF_RANGE;
         }
         start_us = device->clock.us + 1000u * ahead_ms; // modulo 2^32, also for the past
     }
+    program_t program;
+    survey_t found;
+    program.end = 0;
+    do {
+        if (!read_program(device, program.end, sequence->size, &program)) {
+            return CUE_NAK_OUT_OF_RANGE;
+        }
+    } while (program.number != payload[0]);
     // Surveyed anew: a store can lose a bit.
-    if (!find(device, payload[0], &at, &end) || !survey(device, at, end, false, &found)) {
+    if (!survey(device, &program, false, &found)) {
         return CUE_NAK_OUT_OF_RANGE;
     }
     uint8_t reason = memory_refusal(device);
     if (reason == 0) {
         sequence->running = true;
         sequence->started = false;
-        sequence->program = payload[0];
+        sequence->program = program.number;
         sequence->depth = 0;
-        sequence->at = at;
-        sequence->end = end;
+        sequence->at = program.at;
+        sequence->end = program.end;
         sequence->channels = found.channels;
         sequence->next_us = start_us;
         sequence->end_us = start_us + 1000u * found.total_ms;
@@ -331,31 +336,35 @@ void cue_sequence_stop(cue_device_t *device) {
 // One step that is due. True if it executed a command.
 static bool run_step(cue_device_t *device) {
     cue_sequence_t *sequence = &device->sequence;
-    uint8_t step = read_byte(device, sequence->at);
-    cue_loop_t *loop = &sequence->loops[sequence->depth > 0 ? sequence->depth - 1 : 0];
-    if (step >= CUE_STEP_DO) {
-        uint8_t command[CUE_STEP_COMMAND_MAX];
-        uint8_t size = read_command(device, sequence->at, sequence->end, command);
-        sequence->at = (uint16_t)(sequence->at + 1u + size);
-        if (size == 0 || cue_channels_execute(&device->channels, command, size) != 0) {
+    step_t step;
+    if (!read_step(device, sequence->at, sequence->end, &step)) {
+        cue_count(&device->counters.sequence_refusals, 1); // a store can lose a bit
+        sequence->at = sequence->end;
+        return true;
+    }
+    sequence->at = (uint16_t)(sequence->at + 1u + step.size);
+    cue_loop_t *loop = &sequence->loops[sequence->depth];
+    if (step.kind == CUE_STEP_DO) {
+        if (cue_channels_execute(&device->channels, step.bytes, step.size) != 0) {
             cue_count(&device->counters.sequence_refusals, 1);
         }
         return true;
     }
-    sequence->at = (uint16_t)(sequence->at + 1u);
-    if (step == CUE_STEP_WAIT) {
-        sequence->next_us += 1000u * (uint32_t)read_u16(device, sequence->at);
-        sequence->at = (uint16_t)(sequence->at + 2u);
-    } else if (step == CUE_STEP_LOOP && sequence->depth < CUE_LOOPS_MAX) {
-        loop = &sequence->loops[sequence->depth++];
-        loop->left = read_byte(device, sequence->at);
-        sequence->at = (uint16_t)(sequence->at + 1u);
-        loop->at = sequence->at;
-    } else if (loop->left > 1) { // NEXT
-        loop->left--;
-        sequence->at = loop->at;
-    } else if (sequence->depth > 0) {
-        sequence->depth--;
+    if (step.kind == CUE_STEP_WAIT) {
+        sequence->next_us += cue_us(cue_read_u16(step.bytes));
+    } else if (step.kind == CUE_STEP_LOOP) {
+        if (sequence->depth < CUE_LOOPS_MAX) {
+            loop->left = step.bytes[0];
+            loop->at = sequence->at;
+            sequence->depth++;
+        }
+    } else if (sequence->depth > 0) { // NEXT
+        loop--;
+        if (--loop->left > 0) {
+            sequence->at = loop->at;
+        } else {
+            sequence->depth--;
+        }
     }
     return false;
 }

@@ -1,6 +1,7 @@
 // Answers one frame of the host.
 #include "cue_session.h"
 #include "cue_bytes.h"    // little-endian fields
+#include "cue_floor.h"    // cue_us
 #include "cue_sequence.h" // programs
 #include "cue_store.h"    // uid, options
 #include <string.h>       // memcpy
@@ -70,7 +71,9 @@ void cue_session_hello(const cue_device_t *device, cue_answer_t *answer) {
     memcpy(payload + 15, device->uid, CUE_UID_SIZE);
     payload[23] = device->reset_cause;
     payload[24] = device->state;
-    memcpy(payload + 25, board->firmware, 3);
+    payload[25] = board->firmware[0];
+    payload[26] = board->firmware[1];
+    payload[27] = board->firmware[2];
     payload[28] = device->options;
 }
 
@@ -100,8 +103,7 @@ static uint8_t unarmed(const cue_device_t *device) {
     return state == CUE_ESTOPPED ? CUE_NAK_ESTOPPED : CUE_NAK_NOT_ARMED;
 }
 
-static uint8_t arm(cue_device_t *device) {
-    uint8_t reason = unarmed(device);
+static uint8_t arm(cue_device_t *device, uint8_t reason) {
     if (reason == CUE_NAK_NOT_ARMED) {
         device->state =
             (uint8_t)(device->state & (uint8_t) ~(CUE_STATE_LINK_LOST | CUE_STATE_FAULT));
@@ -161,15 +163,11 @@ static uint8_t command(cue_device_t *device, const cue_frame_t *frame) {
 static uint8_t unlock(cue_device_t *device, const uint8_t *payload) {
     uint16_t mask = cue_read_u16(payload + 4);
     uint16_t time_s = cue_read_u16(payload + 6);
-    uint8_t reason = unarmed(device);
-    if (reason != 0) {
-        return reason;
-    }
-    if (time_s > CUE_UNLOCK_MAX_S || (mask & (uint16_t)~device->channels.dangerous) != 0) {
+    if (time_s > CUE_UNLOCK_MAX_S || (mask & (uint16_t)~CUE_DANGEROUS(&device->channels)) != 0) {
         return CUE_NAK_OUT_OF_RANGE;
     }
     cue_channels_unlock(&device->channels, time_s == 0 ? 0 : mask);
-    device->unlocked_until_ms = device->clock.ms + 1000u * (uint32_t)time_s;
+    device->unlocked_until_ms = device->clock.ms + cue_us(time_s);
     return 0;
 }
 
@@ -193,15 +191,11 @@ static uint8_t read_counters(const cue_device_t *device, cue_answer_t *answer) {
     const cue_counters_t *counters = &device->counters;
     answer->type = CUE_COUNTERS;
     answer->payload_size = CUE_COUNTERS_SIZE;
-    for (uint8_t index = 0; index < 9; index++) {
-        cue_write_u16(answer->payload + 2u * index, counters->small[index]);
-    }
-    cue_write_u32(answer->payload + 18, counters->executed);
-    cue_write_u16(answer->payload + 22, counters->loop_max_us);
+    memcpy(answer->payload, counters, CUE_COUNTERS_SPLIT);
     answer->payload[24] = device->reset_cause;
-    cue_write_u32(answer->payload + 25, device->clock.ms);
-    cue_write_u32(answer->payload + 29, counters->boots);
-    cue_write_u16(answer->payload + 33, counters->sequence_refusals);
+    memcpy(answer->payload + 25, &device->clock.ms, 4);
+    memcpy(answer->payload + 29, (const uint8_t *)counters + CUE_COUNTERS_SPLIT,
+           CUE_COUNTERS_SIZE - 29);
     return ANSWERED;
 }
 
@@ -227,65 +221,66 @@ static uint8_t read_sequence(const cue_device_t *device, cue_answer_t *answer) {
     answer->type = CUE_SEQUENCE;
     answer->payload_size = CUE_SEQUENCE_SIZE;
     cue_write_u16(answer->payload, device->sequence.size);
-    cue_write_u32(answer->payload + 2, device->sequence.crc32);
+    memcpy(answer->payload + 2, &device->sequence.crc32, 4);
     return ANSWERED;
 }
 
-static uint8_t read_clock(const cue_device_t *device, cue_answer_t *answer) {
-    const cue_board_t *board = CUE_BOARD(device);
-    uint32_t since_us = board->time_us(board->context) - device->clock.us;
+static uint8_t read_clock(cue_device_t *device, cue_answer_t *answer) {
+    uint16_t rest_us = cue_device_keep_clock(device);
     answer->type = CUE_CLOCK;
     answer->payload_size = CUE_CLOCK_SIZE;
-    cue_write_u32(answer->payload, 1000u * device->clock.ms + since_us);
-    cue_write_u32(answer->payload + 4, device->clock.ms + since_us / 1000u);
+    cue_write_u32(answer->payload, 1000u * device->clock.ms + rest_us);
+    memcpy(answer->payload + 4, &device->clock.ms, 4);
     return ANSWERED;
 }
 
-// The exact payload size of a request; 255 for types unknown or of variable size.
-static uint8_t expected_size(uint8_t type) {
-    switch (type) {
-    case CUE_MANIFEST_READ:
-        return 2;
-    case CUE_ARM:
-    case CUE_ESTOP_CLEAR:
-        return 4;
-    case CUE_IDENTITY_WRITE:
-    case CUE_UNLOCK:
-        return 8;
-    case CUE_SEQUENCE_COMMIT:
-        return 6;
-    case CUE_SEQUENCE_START:
-        return 5;
-    case CUE_OPTIONS_WRITE:
-        return 1;
-    case CUE_HELLO_REQUEST:
-    case CUE_DISARM:
-    case CUE_BEAT:
-    case CUE_ESTOP:
-    case CUE_COUNTERS_READ:
-    case CUE_SEQUENCE_READ:
-    case CUE_CLOCK_READ:
-        return 0;
-    default:
-        return 255;
-    }
-}
+// What is known of each request: the exact size of its payload, and
+enum {
+    ANY_SIZE = 15,
+    HAS_NONCE = 16,  // it begins with this boot's nonce
+    NEEDS_ARMED = 32, // refused unless armed
+    REPEATABLE = 64  // carried out anew when it is repeated
+};
 
-// Requests that begin with this boot's nonce.
-static bool has_nonce(uint8_t type) {
-    return type == CUE_ARM || type == CUE_ESTOP_CLEAR || type == CUE_UNLOCK;
+static const uint8_t requests[] CUE_FLASH = {
+    [0] = ANY_SIZE, // there is none
+    [CUE_HELLO_REQUEST] = REPEATABLE,
+    [CUE_MANIFEST_READ] = 2 | REPEATABLE,
+    [CUE_ARM] = 4 | HAS_NONCE,
+    [CUE_DISARM] = 0,
+    [CUE_BEAT] = REPEATABLE,
+    [CUE_COMMAND] = ANY_SIZE,
+    [CUE_ESTOP] = REPEATABLE,
+    [CUE_ESTOP_CLEAR] = 4 | HAS_NONCE,
+    [CUE_COUNTERS_READ] = REPEATABLE,
+    [CUE_IDENTITY_WRITE] = 8,
+    [CUE_SEQUENCE_WRITE] = ANY_SIZE,
+    [CUE_SEQUENCE_COMMIT] = 6,
+    [CUE_SEQUENCE_READ] = REPEATABLE,
+    [CUE_SEQUENCE_START] = 5 | NEEDS_ARMED,
+    [CUE_UNLOCK] = 8 | HAS_NONCE | NEEDS_ARMED,
+    [CUE_OPTIONS_WRITE] = 1,
+    [CUE_CLOCK_READ] = REPEATABLE,
+};
+
+static uint8_t facts_of(uint8_t type) {
+    return type < sizeof requests ? cue_flash_u8(&requests[type]) : (uint8_t)ANY_SIZE;
 }
 
 // 0, the reason of a refusal, or ANSWERED.
 static uint8_t dispatch(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
     const uint8_t *payload = frame->payload;
-    uint8_t size = expected_size(frame->type);
-    uint8_t reason;
-    if (size != 255 && frame->payload_size != size) {
+    uint8_t facts = facts_of(frame->type);
+    uint8_t size = facts & ANY_SIZE;
+    if (size != ANY_SIZE && frame->payload_size != size) {
         return CUE_NAK_BAD_LENGTH;
     }
-    if (has_nonce(frame->type) && cue_read_u32(payload) != device->nonce) {
+    if ((facts & HAS_NONCE) != 0 && memcmp(payload, &device->nonce, sizeof device->nonce) != 0) {
         return CUE_NAK_WRONG_NONCE;
+    }
+    uint8_t reason = unarmed(device);
+    if ((facts & NEEDS_ARMED) != 0 && reason != 0) {
+        return reason;
     }
     switch (frame->type) {
     case CUE_HELLO_REQUEST:
@@ -294,9 +289,9 @@ static uint8_t dispatch(cue_device_t *device, const cue_frame_t *frame, cue_answ
     case CUE_MANIFEST_READ:
         return read_manifest(device, cue_read_u16(payload), answer);
     case CUE_ARM:
-        return arm(device);
+        return arm(device, reason);
     case CUE_DISARM:
-        cue_session_enter(device, unarmed(device) == CUE_NAK_ESTOPPED ? CUE_ESTOPPED : CUE_SAFE);
+        cue_session_enter(device, reason == CUE_NAK_ESTOPPED ? CUE_ESTOPPED : CUE_SAFE);
         return 0;
     case CUE_BEAT:
         return 0;
@@ -318,8 +313,7 @@ static uint8_t dispatch(cue_device_t *device, const cue_frame_t *frame, cue_answ
     case CUE_SEQUENCE_READ:
         return read_sequence(device, answer);
     case CUE_SEQUENCE_START:
-        reason = unarmed(device);
-        return reason == 0 ? cue_sequence_start(device, payload) : reason;
+        return cue_sequence_start(device, payload);
     case CUE_UNLOCK:
         return unlock(device, payload);
     case CUE_OPTIONS_WRITE:
@@ -329,13 +323,6 @@ static uint8_t dispatch(cue_device_t *device, const cue_frame_t *frame, cue_answ
     default:
         return CUE_NAK_UNKNOWN_TYPE;
     }
-}
-
-// Requests that are carried out anew when they are repeated.
-static bool repeatable(uint8_t type) {
-    return type == CUE_HELLO_REQUEST || type == CUE_MANIFEST_READ || type == CUE_BEAT ||
-           type == CUE_ESTOP || type == CUE_COUNTERS_READ || type == CUE_SEQUENCE_READ ||
-           type == CUE_CLOCK_READ;
 }
 
 void cue_session_handle(cue_device_t *device, const cue_frame_t *frame, cue_answer_t *answer) {
@@ -359,6 +346,6 @@ void cue_session_handle(cue_device_t *device, const cue_frame_t *frame, cue_answ
         nak(device, answer, reason);
     }
     cue_memory_add(&device->memory, frame->seq, frame->crc,
-                   repeatable(frame->type) ? (uint8_t)0 : answer->type, answer->payload,
+                   (facts_of(frame->type) & REPEATABLE) != 0 ? (uint8_t)0 : answer->type, answer->payload,
                    answer->payload_size);
 }

@@ -5,8 +5,8 @@
 void cue_stepper_aim(cue_stepper_t *stepper, int32_t target, uint16_t first_us,
                      uint16_t shortest_us) {
     stepper->target = target;
-    stepper->first_us = first_us;
-    stepper->shortest_us = shortest_us;
+    stepper->shortest_16ths = (uint32_t)shortest_us * 16u;
+    stepper->first_16ths = (uint32_t)(first_us < shortest_us ? shortest_us : first_us) * 16u;
 }
 
 void cue_stepper_stop(cue_stepper_t *stepper) {
@@ -14,58 +14,45 @@ void cue_stepper_stop(cue_stepper_t *stepper) {
     stepper->target = stepper->position;
 }
 
-static void accelerate(cue_stepper_t *stepper) {
-    stepper->length_16ths -= 2u * stepper->length_16ths / (4u * (uint32_t)stepper->ramp + 1u);
-    stepper->ramp++;
-}
-
-static void decelerate(cue_stepper_t *stepper) {
-    stepper->ramp--;
-    if (stepper->ramp > 0) {
-        stepper->length_16ths += 2u * stepper->length_16ths / (4u * (uint32_t)stepper->ramp + 1u);
-    }
-}
-
 uint16_t cue_stepper_next(cue_stepper_t *stepper) {
-    int32_t left = stepper->backwards ? stepper->position - stepper->target
-                                      : stepper->target - stepper->position;
+    int32_t left = stepper->target - stepper->position;
+    uint32_t length = stepper->length_16ths;
+    uint16_t ramp = stepper->ramp;
+    left = stepper->backwards ? -left : left;
     stepper->stepping = false;
-    if (stepper->ramp == 0) { // it stands
+    // Near the target, past it, or too fast for a new highest speed.
+    bool slower = left <= (int32_t)ramp || length < stepper->shortest_16ths;
+    bool stood = ramp == 0;
+    if (!stood && slower) {
+        ramp--;
+    }
+    if (ramp == 0) { // it stands
+        stepper->ramp = 0;
         if (left == 0) {
             return 0;
         }
         if (left < 0) {
             stepper->backwards = !stepper->backwards;
-            left = -left;
-        }
-        stepper->length_16ths = (uint32_t)stepper->first_us * 16u;
-        if (stepper->first_us < stepper->shortest_us) {
-            stepper->length_16ths = (uint32_t)stepper->shortest_us * 16u;
-        }
-        stepper->ramp = 1;
-    } else if (left <= (int32_t)stepper->ramp ||
-               stepper->length_16ths < (uint32_t)stepper->shortest_us * 16u) {
-        decelerate(stepper); // near the target, past it, or too fast for a new highest speed
-        if (stepper->ramp == 0) {
-            if (left == 0) {
-                return 0;
-            }
-            if (left < 0) {
+            if (!stood) {
                 // It had to overrun a new target: it stands for the first step's length, then
                 // turns round.
-                return stepper->first_us;
+                return (uint16_t)(stepper->first_16ths / 16u);
             }
-            stepper->ramp = 1;
         }
+        length = stood ? stepper->first_16ths : length;
+        ramp = 1;
     } else {
-        uint32_t before = stepper->length_16ths;
-        accelerate(stepper);
-        if (stepper->length_16ths < (uint32_t)stepper->shortest_us * 16u) {
-            stepper->length_16ths = before; // as fast as it may be
-            stepper->ramp--;
+        uint32_t change = 2u * length / (4u * (uint32_t)ramp + 1u);
+        if (slower) {
+            length += change;
+        } else if (length - change >= stepper->shortest_16ths) {
+            length -= change;
+            ramp++;
         }
     }
+    stepper->ramp = ramp;
+    stepper->length_16ths = length;
     stepper->stepping = true;
     stepper->position += stepper->backwards ? -1 : 1;
-    return (uint16_t)(stepper->length_16ths / 16u);
+    return (uint16_t)(length / 16u);
 }

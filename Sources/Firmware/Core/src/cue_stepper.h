@@ -12,12 +12,12 @@ extern "C" {
 #endif
 
 typedef struct {
-    int32_t position;       // steps
-    int32_t target;         // steps
-    uint32_t length_16ths;  // of the last step, in sixteenths of a microsecond
-    uint16_t ramp;          // how many steps it needs to stop; 0: it stands
-    uint16_t first_us;      // the first step's length: the acceleration
-    uint16_t shortest_us;   // the length at the highest speed
+    int32_t position;        // steps
+    int32_t target;          // steps
+    uint32_t length_16ths;   // of the last step, in sixteenths of a microsecond
+    uint32_t first_16ths;    // the first step's length: the acceleration
+    uint32_t shortest_16ths; // the length at the highest speed
+    uint16_t ramp;           // how many steps it needs to stop; 0: it stands
     bool backwards;
     bool running;  // the board's timer calls cue_stepper_next()
     bool stepping; // cue_stepper_next() counted a step

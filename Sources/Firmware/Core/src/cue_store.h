@@ -14,6 +14,9 @@
 extern "C" {
 #endif
 
+// Reads some bytes.
+void cue_store_read(const cue_board_t *board, uint16_t at, uint8_t *bytes, uint8_t size);
+
 // Fills `uid` and returns true; without a stored one fills it with FF and returns false.
 bool cue_store_read_uid(const cue_board_t *board, uint8_t uid[CUE_UID_SIZE]);
 
