@@ -2,7 +2,7 @@ import Foundation
 import Hardware
 import Testing
 
-/// The C codec, called from Swift, against the bytes that both sides agree on (docs/link.md §8).
+/// The C codec, called from Swift, against the bytes that both sides agree on (docs/link.md §9).
 @Suite("Golden link frames")
 struct GoldenLinkTests {
     struct Golden: Sendable, CustomTestStringConvertible {

@@ -1,5 +1,5 @@
-// cuelight-board-avr: the Uno's machine code on a simulated ATmega328P in real time, its serial
-// port a pty. A tool for tests. It links libsimavr, which is GPL-3, and is not shipped with
+// cuelight-board-avr: an AVR board's machine code on a simulated chip in real time, its serial port a
+// pty; one program for each board of hardware/boards. A tool for tests. It links libsimavr, which is GPL-3, and is not shipped with
 // anything.
 //
 // It differs from a plain run of libsimavr 1.6 where that is not like the chip:
@@ -13,8 +13,9 @@
 // - the clock is held to the wall clock; a host that was too busy is not caught up with, and a
 //   tester may stop it (control line `run`).
 #define _GNU_SOURCE           // ppoll
-#include "cue_board_table.h"  // pins, generated from hardware/boards/uno.json
+#include "cue_board_table.h"  // pins, generated from hardware/boards/<board>.json
 #include "cue_sim.h"          // pty, events, control
+#include <avr_adc.h>          // analog inputs
 #include <avr_eeprom.h>       // store
 #include <avr_extint.h>       // avr_extint_set_strict_lvl_trig
 #include <avr_ioport.h>       // pins
@@ -31,13 +32,14 @@ enum {
     SLICE_CYCLES = 200 * CYCLES_PER_US,
     HALT_NS = 2000000,
     RECEIVE_MAX = 4096,
-    EEPROM_SIZE = 1024,
     PAINT = 0xA5,
-    FLASH_SIZE = 32768,
+    FLASH_SIZE = CUE_FLASH_BYTES,
+    EEPROM_SIZE = CUE_EEPROM_BYTES,
+    PORTS = 11, // A to L without I
     // Debian's optiboot is 20 bytes longer than its place at the flash's end; no chip could hold
     // it.
     FLASH_ROOM = FLASH_SIZE + 64,
-    HANG_AT = 0x7DF0, // the last words below a bootloader
+    HANG_AT = FLASH_SIZE - 0x2210, // below any bootloader
     STORE_CYCLES = 3400 * CYCLES_PER_US,
     SAVE_PERIOD_CYCLES = 5000 * CYCLES_PER_US,
     STRIP_LATCH_CYCLES = 50 * CYCLES_PER_US,
@@ -53,10 +55,12 @@ enum {
     REG_OCR1A = 0x88,
     REG_TCCR2A = 0xB0,
     REG_TCCR2B = 0xB1,
+    REG_OCR2A = 0xB3,
     REG_OCR2B = 0xB4,
     REG_UCSR0A = 0xC0,
     BIT_DOR0 = 3,
     BIT_COM1A1 = 7,
+    BIT_COM2A1 = 7,
     BIT_COM2B1 = 5
 };
 
@@ -87,13 +91,15 @@ typedef struct {
     uint8_t received[RECEIVE_MAX];
     size_t receive_head, receive_size;
     bool receiving;
+    uint8_t line_byte; // the last one that reached the chip
     unsigned long lost_bytes;
-    bool pressed;
-    bool press_lost;                 // a reset took the button's level off the pin
-    uint8_t ports[3], directions[3]; // B, C, D as last reported
+    bool levels_lost; // a reset took the inputs' levels off the pins
+    bool button_low, switch_low, estop_low;
+    uint8_t ports[PORTS], directions[PORTS]; // as last reported
+    unsigned distance_mm;                    // what stands before the sensor; 0: nothing
     strip_t strip;
     tone_t tone;
-    unsigned servo_width_us, motor_permille;
+    unsigned servo_width_us, motor_permille, light_permille;
     uint8_t eeprom[EEPROM_SIZE];
     uint8_t flash[FLASH_SIZE];
     avr_cycle_count_t saved;
@@ -177,9 +183,46 @@ static void tone_sample(void) {
 }
 
 static int arduino_pin(size_t port, int bit) {
-    static const int first[] = {8, 14, 0}; // B, C, D
-    return first[port] + bit;
+    static const int numbers[PORTS][8] = CUE_PIN_NUMBERS;
+    return numbers[port][bit];
 }
+
+static avr_irq_t *input_pin(unsigned code) {
+    return avr_io_getirq(chip.avr, AVR_IOCTL_IOPORT_GETIRQ("ABCDEFGHJKL"[code / 8]), code % 8);
+}
+
+#ifdef CUE_DISTANCE_ECHO_PIN
+static avr_cycle_count_t echo_ends(avr_t *avr, avr_cycle_count_t when, void *param) {
+    (void)avr;
+    (void)when;
+    (void)param;
+    avr_raise_irq(input_pin(CUE_DISTANCE_ECHO_PIN), 0);
+    return 0;
+}
+
+static avr_cycle_count_t echo_begins(avr_t *avr, avr_cycle_count_t when, void *param) {
+    (void)when;
+    (void)param;
+    avr_raise_irq(input_pin(CUE_DISTANCE_ECHO_PIN), 1);
+    avr_cycle_timer_register(avr, chip.distance_mm * 2000u / 343u * CYCLES_PER_US, echo_ends, NULL);
+    return 0;
+}
+
+// An HC-SR04: its echo goes up half a millisecond after the trigger's pulse, for as long as the sound
+// is under way.
+static bool distance_edge(int pin, bool high) {
+    if (pin == CUE_PIN_RANGE && !high && chip.distance_mm != 0) {
+        avr_cycle_timer_register(chip.avr, 450 * CYCLES_PER_US, echo_begins, NULL);
+    }
+    return pin == CUE_PIN_RANGE;
+}
+#else
+static bool distance_edge(int pin, bool high) {
+    (void)pin;
+    (void)high;
+    return false;
+}
+#endif
 
 static void report_level(size_t port, int bit, const char *level) {
     int pin = arduino_pin(port, bit);
@@ -190,7 +233,8 @@ static void report_level(size_t port, int bit, const char *level) {
         } else if (pin == CUE_PIN_BUZZER) {
             tone_edge(high);
         }
-        if ((pin == CUE_PIN_STRIP || pin == CUE_PIN_BUZZER) && !chip.sim.options.raw) {
+        bool hidden = distance_edge(pin, high) || pin == CUE_PIN_STRIP || pin == CUE_PIN_BUZZER;
+        if (hidden && !chip.sim.options.raw) {
             return;
         }
     }
@@ -247,6 +291,15 @@ static void sample_timers(void) {
         cue_sim_event(&chip.sim, now_us(), "\"pwm\":\"D%d\",\"duty_permille\":%u", CUE_PIN_MOTOR,
                       permille);
     }
+#ifdef CUE_PIN_LIGHT
+    bool light = (data[REG_TCCR2A] & (1u << BIT_COM2A1)) != 0 && (data[REG_TCCR2B] & 7u) != 0;
+    permille = light ? (data[REG_OCR2A] * 1000u + 127u) / 255u : 0;
+    if (permille != chip.light_permille) {
+        chip.light_permille = permille;
+        cue_sim_event(&chip.sim, now_us(), "\"pwm\":\"D%d\",\"duty_permille\":%u", CUE_PIN_LIGHT,
+                      permille);
+    }
+#endif
     strip_latch();
     tone_sample();
 }
@@ -271,6 +324,10 @@ static avr_cycle_count_t deliver_byte(avr_t *avr, avr_cycle_count_t when, void *
     } else {
         avr->data[REG_UCSR0A] &= (uint8_t) ~(1u << BIT_DOR0);
         avr_raise_irq(chip.uart_in, byte);
+        if (byte == 0 && chip.line_byte != 0) {
+            cue_sim_event(&chip.sim, now_us(), "\"uart_taken\":true"); // a frame is complete
+        }
+        chip.line_byte = byte;
     }
     return when + chip.uart->cycles_per_byte;
 }
@@ -302,12 +359,12 @@ static void on_transmit(struct avr_irq_t *irq, uint32_t value, void *param) {
 static void on_reset(avr_t *avr) {
     cue_sim_event(&chip.sim, now_us(), "\"reset\":\"%s\"",
                   chip.reset_why != NULL ? chip.reset_why : "watchdog");
-    for (size_t port = 0; port < 3; port++) {
+    for (size_t port = 0; port < PORTS; port++) {
         report_port(port, 0, 0);
     }
     chip.receive_size = 0;
     chip.receiving = false;
-    chip.press_lost = true;
+    chip.levels_lost = true;
     memset(&chip.strip, 0, sizeof chip.strip);
     chip.tone.high = false;
     if (chip.core_reset != NULL) {
@@ -323,14 +380,39 @@ static void reset(const char *why, bool power) {
     avr_regbit_set(chip.avr, power ? chip.avr->reset_flags.porf : chip.avr->reset_flags.extrf);
 }
 
-static void press(bool pressed) {
-    avr_irq_t *pin = avr_io_getirq(chip.avr, AVR_IOCTL_IOPORT_GETIRQ('D'), CUE_PIN_BUTTON);
-    chip.pressed = pressed;
-    chip.press_lost = false;
-    // The library ignores a level that it thinks is there already, also when a reset has cleared
-    // it.
-    avr_raise_irq(pin, pressed ? 1 : 0);
-    avr_raise_irq(pin, pressed ? 0 : 1);
+// The library ignores a level that it thinks is there already, also when a reset has cleared it; and
+// at each write to the port it puts back what it knows from outside, or the pull-up's level.
+static void put_level(unsigned code, bool low) {
+    static uint8_t masks[PORTS], values[PORTS];
+    uint8_t bit = (uint8_t)(1u << code % 8);
+    masks[code / 8] |= bit;
+    values[code / 8] = (uint8_t)(low ? values[code / 8] & ~bit : values[code / 8] | bit);
+    avr_ioport_external_t levels = {.mask = masks[code / 8], .value = values[code / 8]};
+    avr_ioctl(chip.avr, AVR_IOCTL_IOPORT_SET_EXTERNAL("ABCDEFGHJKL"[code / 8]), &levels);
+    avr_raise_irq(input_pin(code), low ? 1 : 0);
+    avr_raise_irq(input_pin(code), low ? 0 : 1);
+}
+
+static void put_levels(void) {
+    chip.levels_lost = false;
+#ifdef CUE_BUTTON_PIN
+    put_level(CUE_BUTTON_PIN, chip.button_low);
+#endif
+#ifdef CUE_SWITCH_PIN
+    put_level(CUE_SWITCH_PIN, chip.switch_low);
+#endif
+#ifdef CUE_ESTOP_PIN
+    put_level(CUE_ESTOP_PIN, chip.estop_low);
+#endif
+}
+
+static void put_analog(unsigned permille) {
+#ifdef CUE_ANALOG_PIN
+    avr_irq_t *input = avr_io_getirq(chip.avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0 + CUE_ANALOG_PIN % 8);
+    avr_raise_irq(input, permille * 5);
+#else
+    (void)permille;
+#endif
 }
 
 static void hang(bool interrupts_off) {
@@ -357,8 +439,20 @@ static void report_memory(void) {
 static void control(void *context, const char *line) {
     (void)context;
     if (strncmp(line, "button ", 7) == 0) {
-        press(line[7] == '1');
-        cue_sim_event(&chip.sim, now_us(), "\"button\":%d", chip.pressed ? 1 : 0);
+        chip.button_low = line[7] == '1';
+        put_levels();
+        cue_sim_event(&chip.sim, now_us(), "\"button\":%d", chip.button_low ? 1 : 0);
+    } else if (strncmp(line, "switch ", 7) == 0) {
+        chip.switch_low = line[7] == '1';
+        put_levels();
+    } else if (strncmp(line, "estop ", 6) == 0) {
+        chip.estop_low = line[6] != '1'; // closed to ground; 1: open
+        put_levels();
+        cue_sim_event(&chip.sim, now_us(), "\"estop\":%d", chip.estop_low ? 0 : 1);
+    } else if (strncmp(line, "analog ", 7) == 0) {
+        put_analog((unsigned)strtoul(line + 7, NULL, 10));
+    } else if (strncmp(line, "distance ", 9) == 0) {
+        chip.distance_mm = (unsigned)strtoul(line + 9, NULL, 10);
     } else if (strcmp(line, "hang") == 0) {
         hang(false);
     } else if (strcmp(line, "hang-cli") == 0) {
@@ -384,7 +478,7 @@ static void die(const char *what) {
 static unsigned load_hex(const char *path) {
     FILE *file = fopen(path, "re");
     char line[600];
-    unsigned lowest = FLASH_SIZE;
+    unsigned lowest = FLASH_SIZE, above = 0;
     if (file == NULL) {
         die("cannot open the HEX file");
     }
@@ -394,6 +488,11 @@ static unsigned load_hex(const char *path) {
             strlen(line) < 11 + 2 * (size_t)size) {
             die("bad HEX file");
         }
+        if (type == 2 || type == 4) { // where the following records lie
+            (void)sscanf(line + 9, "%4x", &above);
+            above <<= type == 2 ? 4 : 16;
+        }
+        address += above;
         for (unsigned at = 0; type == 0 && at < size; at++) {
             if (address + at >= FLASH_ROOM || sscanf(line + 9 + 2 * at, "%2x", &byte) != 1) {
                 die("bad HEX record");
@@ -507,25 +606,29 @@ static void on_store_control(avr_t *avr, avr_io_addr_t address, uint8_t value, v
 
 static void build_chip(void) {
     avr_global_logger_set(quiet_logger);
-    chip.avr = avr_make_mcu_by_name("atmega328p");
+    chip.avr = avr_make_mcu_by_name(CUE_CHIP);
     if (chip.avr == NULL || avr_init(chip.avr) != 0) {
-        die("no atmega328p");
+        die("no " CUE_CHIP);
     }
     chip.avr->frequency = 1000000u * CYCLES_PER_US;
+    chip.avr->vcc = chip.avr->avcc = chip.avr->aref = 5000; // millivolts
     chip.avr->sleep = no_sleep;
     chip.core_reset = chip.avr->reset;
     chip.avr->reset = on_reset;
     find_uart();
-    for (size_t port = 0; port < 3; port++) {
-        uint32_t name = AVR_IOCTL_IOPORT_GETIRQ("BCD"[port]);
-        avr_irq_register_notify(avr_io_getirq(chip.avr, name, IOPORT_IRQ_REG_PORT), on_port,
-                                (void *)(uintptr_t)port);
-        avr_irq_register_notify(avr_io_getirq(chip.avr, name, IOPORT_IRQ_DIRECTION_ALL),
-                                on_direction, (void *)(uintptr_t)port);
+    for (size_t port = 0; port < PORTS; port++) {
+        uint32_t name = AVR_IOCTL_IOPORT_GETIRQ("ABCDEFGHJKL"[port]);
+        avr_irq_t *levels = avr_io_getirq(chip.avr, name, IOPORT_IRQ_REG_PORT);
+        if (levels != NULL) { // the chip has that port
+            avr_irq_register_notify(levels, on_port, (void *)(uintptr_t)port);
+            avr_irq_register_notify(avr_io_getirq(chip.avr, name, IOPORT_IRQ_DIRECTION_ALL),
+                                    on_direction, (void *)(uintptr_t)port);
+        }
     }
     avr_register_io_write(chip.avr, REG_EECR, on_store_control, NULL);
     load_memories();
-    press(false);
+    chip.estop_low = true;
+    put_levels();
 }
 
 static void run_slice(void) {
@@ -534,8 +637,8 @@ static void run_slice(void) {
     avr_extint_set_strict_lvl_trig(chip.avr, 0, 0);
     avr_extint_set_strict_lvl_trig(chip.avr, 1, 0);
     chip.avr->run_cycle_limit = 64;
-    if (chip.press_lost) {
-        press(chip.pressed);
+    if (chip.levels_lost) {
+        put_levels();
     }
     while (chip.avr->cycle < end) {
         int state = avr_run(chip.avr);
@@ -551,8 +654,8 @@ int main(int count, char **arguments) {
         "usage: cuelight-board-avr --firmware HEX [--bootloader HEX] [--flash FILE]\n"
         "       [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--uid 16 HEX DIGITS]\n"
         "       [--control FIFO] [--raw] [--no-frames]\n"
-        "Control lines on stdin: button 0|1, hang, hang-cli, reset, memory, run MS. Ends when "
-        "stdin closes.\n");
+        "Control lines on stdin: button 0|1, switch 0|1, analog PERMILLE, distance MM, estop 0|1,\n"
+        "hang, hang-cli, reset, memory, run MS. Ends when stdin closes.\n");
     build_chip();
     memset(chip.avr->data + chip.avr->ioend + 1, PAINT, chip.avr->ramend - chip.avr->ioend);
     reset("power", true);

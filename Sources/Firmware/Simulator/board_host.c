@@ -4,11 +4,12 @@
 #define _GNU_SOURCE         // getrandom
 #include "cue_board_host.h" // the board, but for clock, line and outputs
 #include "cue_sim.h"        // pty, events, control
+#include <stdlib.h>         // atoi
 #include <string.h>         // memset
 #include <sys/random.h>     // getrandom
 
 // As on the Uno: the hang watch, then the watchdog.
-enum { HANG_SAFE_MS = 100, HANG_RESET_MS = 250, HALT_NS = 2000000 };
+enum { HANG_SAFE_MS = 100, HANG_RESET_MS = 250, HALT_NS = 2000000, IDLE_MIN_NS = 50000 };
 
 typedef struct {
     cue_board_host_t host; // first: what the board's functions get is this struct too
@@ -47,10 +48,6 @@ static uint64_t uptime_us(const simulator_t *board) {
     return (elapsed_ns(board) - board->started_ns) / 1000u;
 }
 
-static uint32_t time_ms(void *context) {
-    return (uint32_t)(uptime_us(context) / 1000u);
-}
-
 static uint32_t time_us(void *context) {
     return (uint32_t)uptime_us(context);
 }
@@ -59,47 +56,58 @@ static void report_pin(simulator_t *board, uint8_t pin, int level) {
     cue_sim_event(&board->sim, elapsed_us(board), "\"pin\":\"D%d\",\"level\":%d", pin, level);
 }
 
-static void relay_write(void *context, const cue_channel_t *channel, bool on) {
-    static bool levels[64];
-    if (levels[channel->pin % 64] != on) {
-        levels[channel->pin % 64] = on;
-        report_pin(context, channel->pin, on ? 1 : 0);
+static void drive_motor(simulator_t *board, const cue_channel_t *channel, int16_t before,
+                        int16_t value) {
+    bool was_braking = before == CUE_BRAKE;
+    bool braking = value == CUE_BRAKE;
+    int16_t was = was_braking ? 0 : before;
+    int16_t is = braking ? 0 : value;
+    if (was_braking != braking) {
+        report_pin(board, channel->third_pin, braking ? 1 : 0);
+    }
+    if ((was < 0) != (is < 0)) {
+        report_pin(board, channel->second_pin, is < 0 ? 1 : 0);
+    }
+    if (was != is) {
+        cue_sim_event(&board->sim, elapsed_us(board), "\"pwm\":\"D%d\",\"duty_permille\":%d",
+                      channel->pin, is < 0 ? -is : is);
     }
 }
 
-static void servo_write(void *context, const cue_channel_t *channel, uint16_t width_us) {
-    static uint16_t widths[64];
+static void drive(void *context, const cue_channel_t *channel, int16_t value) {
+    static int16_t values[70];
     simulator_t *board = context;
-    if (widths[channel->pin % 64] != width_us) {
-        widths[channel->pin % 64] = width_us;
-        cue_sim_event(&board->sim, elapsed_us(board), "\"servo\":\"D%d\",\"width_us\":%d",
-                      channel->pin, width_us);
-    }
-}
-
-static void motor_write(void *context, const cue_channel_t *channel, int16_t speed_permille) {
-    static int16_t speeds[64];
-    simulator_t *board = context;
-    int16_t before = speeds[channel->pin % 64];
-    if (before == speed_permille) {
+    int16_t before = values[channel->pin % 70];
+    if (before == value) {
         return;
     }
-    speeds[channel->pin % 64] = speed_permille;
-    if ((before < 0) != (speed_permille < 0)) {
-        report_pin(board, channel->direction_pin, speed_permille < 0 ? 1 : 0);
+    values[channel->pin % 70] = value;
+    switch (channel->kind) {
+    case CUE_KIND_SERVO:
+        cue_sim_event(&board->sim, elapsed_us(board), "\"servo\":\"D%d\",\"width_us\":%d",
+                      channel->pin, value);
+        break;
+    case CUE_KIND_MOTOR:
+        drive_motor(board, channel, before, value);
+        break;
+    case CUE_KIND_BUZZER:
+        cue_sim_event(&board->sim, elapsed_us(board), "\"tone\":\"D%d\",\"frequency_hz\":%d",
+                      channel->pin, value);
+        break;
+    case CUE_KIND_LIGHT:
+        cue_sim_event(&board->sim, elapsed_us(board), "\"pwm\":\"D%d\",\"duty_permille\":%d",
+                      channel->pin, value);
+        break;
+    default:
+        report_pin(board, channel->pin, value);
+        break;
     }
-    cue_sim_event(&board->sim, elapsed_us(board), "\"pwm\":\"D%d\",\"duty_permille\":%d",
-                  channel->pin, speed_permille < 0 ? -speed_permille : speed_permille);
 }
 
-static void tone_write(void *context, const cue_channel_t *channel, uint16_t frequency_hz) {
-    static uint16_t frequencies[64];
-    simulator_t *board = context;
-    if (frequencies[channel->pin % 64] != frequency_hz) {
-        frequencies[channel->pin % 64] = frequency_hz;
-        cue_sim_event(&board->sim, elapsed_us(board), "\"tone\":\"D%d\",\"frequency_hz\":%d",
-                      channel->pin, frequency_hz);
-    }
+static void stepped(cue_board_host_t *host, uint32_t time_us, const cue_stepper_t *stepper) {
+    simulator_t *board = (simulator_t *)(void *)host;
+    (void)time_us;
+    cue_sim_event(&board->sim, elapsed_us(board), "\"step\":%ld", (long)stepper->position);
 }
 
 static void strip_write(void *context, const cue_channel_t *channel, const uint8_t *bytes,
@@ -130,7 +138,7 @@ static bool uart_write(void *context, const uint8_t *bytes, size_t size) {
 
 static cue_uart_errors_t uart_take_errors(void *context) {
     (void)context;
-    return (cue_uart_errors_t){0, 0, 0};
+    return (cue_uart_errors_t){.framing = 0};
 }
 
 static void watchdog_feed(void *context) {
@@ -150,23 +158,20 @@ static void all_safe(simulator_t *board) {
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
         const cue_channel_t *channel = &cue_board_host_channels[index];
         switch (channel->kind) {
-        case CUE_KIND_RELAY:
-            relay_write(board, channel, false);
-            break;
-        case CUE_KIND_SERVO:
-            servo_write(board, channel, 0);
-            break;
-        case CUE_KIND_MOTOR:
-            motor_write(board, channel, 0);
-            break;
-        case CUE_KIND_BUZZER:
-            tone_write(board, channel, 0);
-            break;
         case CUE_KIND_STRIP:
             strip_write(board, channel, board->host.pixels + 3u * channel->pixel_offset,
                         3u * (size_t)channel->high);
             break;
+        case CUE_KIND_STEPPER:
+            board->host.board.stepper_run(board, channel, 0);
+            break;
+        case CUE_KIND_BUTTON:
+        case CUE_KIND_SWITCH:
+        case CUE_KIND_ANALOG:
+        case CUE_KIND_DISTANCE:
+            break;
         default:
+            drive(board, channel, 0);
             break;
         }
     }
@@ -191,6 +196,14 @@ static void control(void *context, const char *line) {
     if (strncmp(line, "button ", 7) == 0) {
         board->host.pressed = line[7] == '1';
         cue_sim_event(&board->sim, elapsed_us(board), "\"button\":%d", board->host.pressed ? 1 : 0);
+    } else if (strncmp(line, "switch ", 7) == 0) {
+        board->host.closed = line[7] == '1';
+    } else if (strncmp(line, "estop ", 6) == 0) {
+        board->host.estop_open = line[6] == '1';
+    } else if (strncmp(line, "analog ", 7) == 0) {
+        board->host.analog_permille = (int16_t)atoi(line + 7);
+    } else if (strncmp(line, "distance ", 9) == 0) {
+        board->host.distance_mm = (int16_t)atoi(line + 9);
     } else if (strcmp(line, "hang") == 0 || strcmp(line, "hang-cli") == 0) {
         board->hung = true;
     } else if (strcmp(line, "reset") == 0) {
@@ -215,18 +228,16 @@ static uint64_t stand_still(simulator_t *board) {
 
 static void prepare_board(simulator_t *board) {
     cue_board_host_init(&board->host, &(cue_board_t){
-                                          .time_ms = time_ms,
                                           .time_us = time_us,
-                                          .relay_write = relay_write,
-                                          .servo_write = servo_write,
-                                          .motor_write = motor_write,
-                                          .tone_write = tone_write,
+                                          .drive = drive,
                                           .strip_write = strip_write,
                                           .uart_read = uart_read,
                                           .uart_write = uart_write,
                                           .uart_take_errors = uart_take_errors,
                                           .watchdog_feed = watchdog_feed,
                                       });
+    board->host.stepped = stepped;
+    board->host.distance_mm = INT16_MAX;
     (void)cue_sim_load(board->sim.options.eeprom, board->host.store, sizeof board->host.store);
     if (board->sim.options.has_uid) {
         cue_sim_put_uid(board->host.store, board->sim.options.uid);
@@ -239,7 +250,8 @@ int main(int count, char **arguments) {
     cue_sim_start(&board.sim, count, arguments,
                   "usage: cuelight-board-host [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--no-frames]\n"
                   "       [--uid 16 HEX DIGITS] [--control FIFO]\n"
-                  "Control lines on stdin: button 0|1, hang, reset, run MS. Ends when stdin is closed.\n");
+                  "Control lines on stdin: button 0|1, switch 0|1, analog PERMILLE, distance MM, estop 0|1,\n"
+                  "hang, reset, run MS. Ends when stdin is closed.\n");
     prepare_board(&board);
     board.seen_ns = cue_sim_now_ns();
     boot(&board, CUE_RESET_POWER_ON, "power");
@@ -252,8 +264,12 @@ int main(int count, char **arguments) {
         bool halted = cue_sim_halted(&board.sim, elapsed_us(&board));
         uint64_t idle_ns = HALT_NS;
         if (!halted) {
+            cue_board_host_make_steps(&board.host);
             idle_ns = board.hung ? stand_still(&board)
                                  : 1000u * (uint64_t)cue_device_step(&board.host.device);
+            if (idle_ns < IDLE_MIN_NS && board.host.device.event_count == 0) {
+                idle_ns = IDLE_MIN_NS; // what moves need not be looked at all the time
+            }
         }
         save_store(&board);
         if (board.host.violation != 0) {

@@ -15,10 +15,12 @@ import zlib
 from pathlib import Path
 
 HELLO_REQUEST, MANIFEST_READ, ARM, DISARM, BEAT, COMMAND, ESTOP, ESTOP_CLEAR, COUNTERS_READ, IDENTITY_WRITE = range(1, 11)
-ACK, HELLO, MANIFEST_CHUNK, COUNTERS, NAK, EVENT = 0x80, 0x81, 0x82, 0x89, 0x8F, 0xA0
-SET, PULSE, TARGET, DRIVE, TONE, FILL, OFF = range(1, 8)
+SEQUENCE_WRITE, SEQUENCE_COMMIT, SEQUENCE_READ, SEQUENCE_START, UNLOCK, OPTIONS_WRITE, CLOCK_READ = range(0x0B, 0x12)
+ACK, HELLO, MANIFEST_CHUNK, COUNTERS, SEQUENCE, NAK, CLOCK, EVENT = 0x80, 0x81, 0x82, 0x89, 0x8D, 0x8F, 0x91, 0xA0
+SET, PULSE, TARGET, DRIVE, TONE, FILL, OFF, GLIDE, BRAKE, LEVEL, EFFECT, MOVE = range(1, 13)
+RAINBOW, CHASE, BREATHE, FLASH, SPARKLE = range(1, 6)
 REASONS = ["", "unknown_type", "bad_length", "not_armed", "estopped", "bad_channel", "bad_operation", "out_of_range",
-           "busy", "wrong_nonce", "not_blank"]
+           "busy", "wrong_nonce", "not_blank", "locked"]
 SAFE, ARMED, ESTOPPED = 0, 1, 2
 # Seconds of wall-clock time after which a wait is given up. Only a guard against hanging: what must be in time is judged by the
 # board's clock.
@@ -65,6 +67,23 @@ def decode(stretch):
     if body is None or not 4 <= len(body) <= 48 or crc16(body[:-2]) != struct.unpack("<H", body[-2:])[0]:
         return None
     return body[0], body[1], body[2:-2]
+
+
+def wait(time_ms):
+    return bytes([2]) + struct.pack("<H", time_ms)
+
+
+def loop(count, *steps):
+    return bytes([3, count]) + b"".join(steps) + bytes([4])
+
+
+def do(channel, operation, arguments=b""):
+    return bytes([0x80 | 2 + len(arguments), channel, operation]) + arguments
+
+
+def program(number, *steps):
+    body = b"".join(steps)
+    return bytes([1, number]) + struct.pack("<H", len(body)) + body
 
 
 class Refused(Exception):
@@ -186,6 +205,7 @@ class Board:
                  "major", "minor", "patch")
         self.hello = dict(zip(names, struct.unpack("<BIIHI8sBBBBB", payload[:28])))
         self.nonce = self.hello["nonce"]
+        self.hello["options"] = payload[28]
         return self.hello
 
     def serve(self, seconds):
@@ -323,11 +343,50 @@ class Board:
     def fill(self, channel, rgb, first, count, duration_ms=0):
         return self.command(channel, FILL, rgb + struct.pack("<BBH", first, count, duration_ms))
 
+    def glide(self, channel, angle_cdeg, move_ms, smooth=False, hold_ms=0):
+        return self.command(channel, GLIDE, struct.pack("<HHBH", angle_cdeg, move_ms, smooth, hold_ms))
+
+    def brake(self, channel, duration_ms):
+        return self.command(channel, BRAKE, struct.pack("<H", duration_ms))
+
+    def level(self, channel, permille, fade_ms=0, duration_ms=0):
+        return self.command(channel, LEVEL, struct.pack("<HHH", permille, fade_ms, duration_ms))
+
+    def effect(self, channel, effect, rgb, period_ms, duration_ms=0):
+        return self.command(channel, EFFECT, bytes([effect]) + rgb + struct.pack("<HH", period_ms, duration_ms))
+
+    def move(self, channel, position, speed_sps, hold_ms=0):
+        return self.command(channel, MOVE, struct.pack("<iHH", position, speed_sps, hold_ms))
+
+    def unlock(self, mask, for_s):
+        return self.ack(UNLOCK, struct.pack("<IHH", self.nonce, mask, for_s))
+
+    # ---- Programs
+
+    def upload(self, memory):
+        """Writes and commits program memory."""
+        for at in range(0, len(memory), 40):
+            payload = struct.pack("<H", at) + memory[at:at + 40]
+            self.when_free(lambda: self.ack(SEQUENCE_WRITE, payload), times=200)
+        for _ in range(2):  # the second is busy until the first is kept
+            self.when_free(lambda: self.ack(SEQUENCE_COMMIT, struct.pack("<HI", len(memory), zlib.crc32(memory))), times=200)
+
+    def stored(self):
+        """Size and CRC-32 of the program memory."""
+        return struct.unpack("<HI", self.request(SEQUENCE_READ)[1][:6])
+
+    def start(self, program, at_ms=0):
+        return self.ack(SEQUENCE_START, struct.pack("<BI", program, at_ms))
+
+    def clock(self):
+        """The board's uptime in microseconds (modulo 2^32) and milliseconds."""
+        return struct.unpack("<II", self.request(CLOCK_READ)[1][:8])
+
     def counters(self, **options):
         _, body = self.request(COUNTERS_READ, **options)
         names = ("crc_errors framing_errors overruns ring_overflows duplicates naks transmit_drops link_losses "
-                 "max_on_cuts executed loop_max_us reset_cause uptime_ms boots").split()
-        return dict(zip(names, struct.unpack("<9HIHBII", body[:33])))
+                 "max_on_cuts executed loop_max_us reset_cause uptime_ms boots sequence_refusals").split()
+        return dict(zip(names, struct.unpack("<9HIHBIIH", body[:35])))
 
     def manifest(self):
         text = b""

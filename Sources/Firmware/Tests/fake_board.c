@@ -15,22 +15,45 @@ static uint8_t index_of(const cue_channel_t *channel) {
     return 0;
 }
 
-static void drive(fake_t *fake, const cue_channel_t *channel, int32_t value) {
-    uint8_t index = index_of(channel);
+// The pause that the board's own rules ask for, by the judge's reckoning.
+static uint64_t pause_us(const fake_t *fake, const cue_channel_t *channel, uint8_t index) {
+    uint64_t pause = 1000u * (uint64_t)channel->min_pause_ms;
+    uint64_t on_us = fake->off_us[index] - fake->on_us[index];
+    uint64_t duty = channel->max_duty_permille;
+    uint64_t rest = on_us * (1000u - duty) / duty;
+    return rest > pause ? rest : pause;
+}
+
+static void went_on(fake_t *fake, const cue_channel_t *channel, uint8_t index) {
+    const cue_channels_t *channels = &fake->host.device.channels;
+    if (fake->off_us[index] != 0 &&
+        fake->time_us - fake->off_us[index] < pause_us(fake, channel, index)) {
+        judge(fake, "an output went on before its pause was over");
+    }
+    if (fake->on_edges[index] > 0 && fake->off_us[index] != 0 &&
+        fake->time_us - fake->on_us[index] < 1000u * (uint64_t)channel->min_period_ms) {
+        judge(fake, "an output went on too often");
+    }
+    if (channel->dangerous != 0 && (channels->unlocked & (uint16_t)(1u << index)) == 0) {
+        judge(fake, "a dangerous output went on without being unlocked");
+    }
+    fake->on_edges[index]++;
+    fake->on_us[index] = fake->time_us;
+}
+
+static void drive_index(fake_t *fake, const cue_channel_t *channel, uint8_t index, int32_t value) {
     bool was_on = fake->driven[index] != 0;
     if (value != 0) {
         if ((fake->host.device.state & CUE_STATE_MASK) != CUE_ARMED) {
             judge(fake, "an output went on while the board was not armed");
         }
         if (!was_on) {
-            uint64_t pause_us = 1000u * (uint64_t)channel->min_pause_ms;
-            if (fake->off_us[index] != 0 && fake->time_us - fake->off_us[index] < pause_us) {
-                judge(fake, "an output went on before its pause was over");
-            }
-            fake->on_edges[index]++;
-            fake->on_us[index] = fake->time_us;
+            went_on(fake, channel, index);
         }
-        fake->fresh_us[index] = fake->time_us;
+        // Only what asks for something makes it fresh: a frame of the host, or a program's step.
+        if (!was_on || fake->heard || fake->host.device.sequence.running) {
+            fake->fresh_us[index] = fake->time_us;
+        }
     } else if (was_on) {
         fake->off_us[index] = fake->time_us;
     }
@@ -41,37 +64,54 @@ static void drive(fake_t *fake, const cue_channel_t *channel, int32_t value) {
     fake->driven[index] = value;
 }
 
-static uint32_t time_ms(void *context) {
-    return (uint32_t)(((fake_t *)context)->time_us / 1000u);
-}
-
 static uint32_t time_us(void *context) {
     return (uint32_t)((fake_t *)context)->time_us;
 }
 
-static void relay_write(void *context, const cue_channel_t *channel, bool on) {
-    drive(context, channel, on ? 1 : 0);
+static bool in_range(const cue_channel_t *channel, int16_t value) {
+    switch (channel->kind) {
+    case CUE_KIND_SERVO:
+        return value >= (int16_t)channel->low_us && value <= (int16_t)channel->high_us;
+    case CUE_KIND_MOTOR:
+        return value <= (int16_t)channel->high && value >= -(int16_t)channel->high;
+    case CUE_KIND_BUZZER:
+        return value >= (int16_t)channel->low && value <= (int16_t)channel->high;
+    case CUE_KIND_LIGHT:
+        return value >= 0 && value <= (int16_t)channel->high;
+    case CUE_KIND_RELAY:
+    case CUE_KIND_SOLENOID:
+        return value == 1;
+    default:
+        return false;
+    }
 }
 
-static void servo_write(void *context, const cue_channel_t *channel, uint16_t width_us) {
-    if (width_us != 0 && (width_us < channel->low_us || width_us > channel->high_us)) {
-        judge(context, "a servo pulse outside its range");
+static void drive(void *context, const cue_channel_t *channel, int16_t value) {
+    fake_t *fake = context;
+    uint8_t index = index_of(channel);
+    bool braking = channel->kind == CUE_KIND_MOTOR && value == CUE_BRAKE;
+    fake->braking[index] = braking;
+    if (braking) {
+        value = 0;
     }
-    drive(context, channel, width_us);
-}
-
-static void motor_write(void *context, const cue_channel_t *channel, int16_t speed_permille) {
-    if (speed_permille > (int16_t)channel->high || speed_permille < -(int16_t)channel->high) {
-        judge(context, "a motor speed outside its range");
+    if (value != 0 && !in_range(channel, value)) {
+        judge(fake, "an output was driven outside its range");
     }
-    drive(context, channel, speed_permille);
-}
-
-static void tone_write(void *context, const cue_channel_t *channel, uint16_t frequency_hz) {
-    if (frequency_hz != 0 && (frequency_hz < channel->low || frequency_hz > channel->high)) {
-        judge(context, "a tone outside its range");
+    if (channel->kind == CUE_KIND_SERVO && value != 0 && channel->limit != 0) {
+        // By the speed limit since it was last driven; 1 % and 4 us more for a motion's 1000 parts.
+        int64_t change = value > fake->width_us[index] ? value - fake->width_us[index]
+                                                       : fake->width_us[index] - value;
+        uint64_t passed_us = fake->time_us - fake->width_at_us[index];
+        uint64_t span = (uint64_t)(channel->high_us - channel->low_us);
+        uint64_t most = 1 + passed_us * channel->limit / 1000000u * span * 101u /
+                                ((uint64_t)(channel->high - channel->low) * 100u);
+        if (fake->width_us[index] != 0 && (uint64_t)change > most + 3) {
+            judge(fake, "a servo turned faster than it may");
+        }
+        fake->width_us[index] = value;
+        fake->width_at_us[index] = fake->time_us;
     }
-    drive(context, channel, frequency_hz);
+    drive_index(fake, channel, index, value);
 }
 
 static void strip_write(void *context, const cue_channel_t *channel, const uint8_t *bytes,
@@ -86,7 +126,7 @@ static void strip_write(void *context, const cue_channel_t *channel, const uint8
     for (size_t at = 0; at < size; at++) {
         lit += bytes[at];
     }
-    drive(fake, channel, lit);
+    drive_index(fake, channel, index_of(channel), lit);
 }
 
 static size_t uart_read(void *context, uint8_t *bytes, size_t capacity) {
@@ -95,6 +135,7 @@ static size_t uart_read(void *context, uint8_t *bytes, size_t capacity) {
     size = size < capacity ? size : capacity;
     memcpy(bytes, fake->input + fake->input_read, size);
     fake->input_read += size;
+    fake->heard = fake->heard || size > 0;
     if (fake->input_read == fake->input_size) {
         fake->input_read = fake->input_size = 0;
     }
@@ -122,31 +163,49 @@ static void watchdog_feed(void *context) {
     (void)context;
 }
 
+static void stepped(cue_board_host_t *host, uint32_t time, const cue_stepper_t *stepper) {
+    fake_t *fake = (fake_t *)(void *)host;
+    const cue_channel_t *channel = &cue_board_host_channels[STEPPER];
+    if ((host->device.state & CUE_STATE_MASK) != CUE_ARMED) {
+        judge(fake, "a step while the board was not armed");
+    }
+    if (stepper->position < channel->min_steps || stepper->position > channel->max_steps) {
+        judge(fake, "a step past the end");
+    }
+    uint32_t shortest_us = 1000000u / channel->limit;
+    if (fake->steps > 0 && (uint32_t)(time - fake->step_us) < shortest_us) {
+        judge(fake, "steps faster than they may be");
+    }
+    fake->steps++;
+    fake->step_us = time;
+}
+
 void fake_init(fake_t *fake, uint64_t time) {
     memset(fake, 0, sizeof *fake);
     fake->time_us = time;
     cue_board_host_init(&fake->host, &(cue_board_t){
-                                         .time_ms = time_ms,
                                          .time_us = time_us,
-                                         .relay_write = relay_write,
-                                         .servo_write = servo_write,
-                                         .motor_write = motor_write,
-                                         .tone_write = tone_write,
+                                         .drive = drive,
                                          .strip_write = strip_write,
                                          .uart_read = uart_read,
                                          .uart_write = uart_write,
                                          .uart_take_errors = uart_take_errors,
                                          .watchdog_feed = watchdog_feed,
                                      });
+    fake->host.stepped = stepped;
+    fake->host.distance_mm = INT16_MAX;
 }
 
 void fake_boot(fake_t *fake, uint8_t reset_cause, uint16_t entropy) {
     fake->input_read = fake->input_size = fake->output_size = 0;
     memset(fake->off_us, 0, sizeof fake->off_us);
+    memset(fake->width_us, 0, sizeof fake->width_us);
     cue_board_host_boot(&fake->host, reset_cause, entropy);
 }
 
 void fake_step(fake_t *fake) {
+    fake->heard = false;
+    cue_board_host_make_steps(&fake->host);
     (void)cue_device_step(&fake->host.device);
     for (uint8_t index = 0; index < CUE_CHANNEL_COUNT; index++) {
         uint64_t longest_us = 1000u * (uint64_t)cue_board_host_channels[index].max_on_ms;
@@ -155,6 +214,11 @@ void fake_step(fake_t *fake) {
         }
         if (fake->driven[index] != 0 && (fake->host.device.state & CUE_STATE_MASK) != CUE_ARMED) {
             judge(fake, "an output stayed on while the board was not armed");
+        }
+        uint16_t unlocked = fake->host.device.channels.unlocked;
+        if (fake->driven[index] != 0 && cue_board_host_channels[index].dangerous != 0 &&
+            (unlocked & (uint16_t)(1u << index)) == 0) {
+            judge(fake, "a dangerous output stayed on while it was locked");
         }
     }
 }

@@ -1,11 +1,13 @@
 // A board in memory with a clock that tests move, and a judge that watches every output: nothing
-// goes on while the board is not armed, no longer than max_on_ms, no sooner than min_pause_ms.
+// goes on while the board is not armed or the channel locked, no longer than max_on_ms, no sooner than
+// its pause, duty and rate allow, no servo or stepper faster than it may.
 #ifndef CUE_FAKE_BOARD_H
 #define CUE_FAKE_BOARD_H
 
 #include "cue_board_host.h" // the host board, but for clock, line and outputs
 
-enum { FAKE_WIRE_SIZE = 65536, RELAY1 = 0, RELAY2, LAMP, SERVO, MOTOR, BUZZER, STRIP, BUTTON };
+enum { FAKE_WIRE_SIZE = 65536, RELAY1 = 0, RELAY2, LAMP, SERVO, MOTOR, BUZZER, STRIP, BUTTON,
+       LIGHT, DOOR, KNOB, RANGE, STEPPER, SOLENOID, ARM, FAN };
 
 typedef struct {
     cue_board_host_t host; // first: what the board's functions get is this struct too
@@ -13,6 +15,7 @@ typedef struct {
     uint8_t shown[3 * CUE_PIXEL_COUNT]; // what the strip shows
     bool line_full;                     // uart_write refuses
     cue_uart_errors_t errors;
+    bool heard; // bytes were taken in this pass
 
     uint8_t input[FAKE_WIRE_SIZE];
     size_t input_read, input_size;
@@ -25,6 +28,11 @@ typedef struct {
     uint64_t on_us[CUE_CHANNEL_COUNT];
     uint64_t fresh_us[CUE_CHANNEL_COUNT]; // the last write while on
     uint64_t off_us[CUE_CHANNEL_COUNT];
+    bool braking[CUE_CHANNEL_COUNT];
+    int32_t width_us[CUE_CHANNEL_COUNT]; // servos with a speed limit: the last pulse
+    uint64_t width_at_us[CUE_CHANNEL_COUNT];
+    unsigned steps; // of the stepper
+    uint32_t step_us;
 } fake_t;
 
 // A blank store, at `time_us` since power-on; not started.

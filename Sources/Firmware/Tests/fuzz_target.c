@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static fake_t fake;
     talk_armed(&fake, 0xFFFFFFFFu - 2000000u);
+    (void)unlock(&fake, 1u << SOLENOID | 1u << FAN, 600);
     size_t at = 0;
     while (at + 4 <= size) {
         size_t payload_size = bytes[at] % (CUE_PAYLOAD_SIZE_MAX + 1);

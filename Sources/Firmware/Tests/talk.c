@@ -24,13 +24,22 @@ bool talk_next(fake_t *fake, said_t *said) {
     return false;
 }
 
-said_t talk(fake_t *fake, uint8_t type, uint8_t seq, const void *payload, size_t size) {
+static void put(fake_t *fake, uint8_t type, uint8_t seq, const void *payload, size_t size) {
     uint8_t wire[CUE_FRAME_SIZE_MAX];
     size_t wire_size;
-    said_t said = {0};
     (void)cue_link_encode(type, seq, payload, size, wire, sizeof wire, &wire_size);
     fake_put(fake, wire, wire_size);
     fake_step(fake);
+}
+
+void talk_send(fake_t *fake, uint8_t type, const void *payload, size_t size) {
+    next_seq++;
+    put(fake, type, next_seq, payload, size);
+}
+
+said_t talk(fake_t *fake, uint8_t type, uint8_t seq, const void *payload, size_t size) {
+    said_t said = {0};
+    put(fake, type, seq, payload, size);
     while (talk_next(fake, &said)) {
         if (said.type != CUE_EVENT && said.seq == seq) {
             return said;
@@ -59,7 +68,11 @@ int command(fake_t *fake, uint8_t channel, uint8_t operation, const void *argume
     if (size > 0) {
         memcpy(payload + 2, arguments, size);
     }
-    said_t said = ask(fake, CUE_COMMAND, payload, 2 + size);
+    return request(fake, CUE_COMMAND, payload, 2 + size);
+}
+
+int request(fake_t *fake, uint8_t type, const void *payload, size_t size) {
+    said_t said = ask(fake, type, payload, size);
     if (said.type == CUE_NAK && said.payload_size == CUE_NAK_SIZE) {
         talk_remaining_ms = cue_read_u16(said.payload + 2);
         return said.payload[0];
@@ -102,6 +115,57 @@ int fill(fake_t *fake, uint8_t level, uint8_t first, uint8_t count, uint16_t dur
     uint8_t arguments[7] = {level, (uint8_t)(level / 2), (uint8_t)(level / 4), first, count};
     cue_write_u16(arguments + 5, duration_ms);
     return command(fake, STRIP, CUE_OP_FILL, arguments, sizeof arguments);
+}
+
+int glide(fake_t *fake, uint8_t channel, uint16_t angle_cdeg, uint16_t move_ms, uint8_t easing,
+          uint16_t hold_ms) {
+    uint8_t arguments[7] = {0, 0, 0, 0, easing};
+    cue_write_u16(arguments, angle_cdeg);
+    cue_write_u16(arguments + 2, move_ms);
+    cue_write_u16(arguments + 5, hold_ms);
+    return command(fake, channel, CUE_OP_GLIDE, arguments, sizeof arguments);
+}
+
+int level(fake_t *fake, uint16_t permille, uint16_t fade_ms, uint16_t duration_ms) {
+    uint8_t arguments[6];
+    cue_write_u16(arguments, permille);
+    cue_write_u16(arguments + 2, fade_ms);
+    cue_write_u16(arguments + 4, duration_ms);
+    return command(fake, LIGHT, CUE_OP_LEVEL, arguments, sizeof arguments);
+}
+
+int effect(fake_t *fake, uint8_t number, uint8_t red, uint16_t period_ms, uint16_t duration_ms) {
+    uint8_t arguments[8] = {number, red, 0, 0};
+    cue_write_u16(arguments + 4, period_ms);
+    cue_write_u16(arguments + 6, duration_ms);
+    return command(fake, STRIP, CUE_OP_EFFECT, arguments, sizeof arguments);
+}
+
+int move(fake_t *fake, int32_t position, uint16_t speed_sps, uint16_t hold_ms) {
+    uint8_t arguments[8];
+    cue_write_u32(arguments, (uint32_t)position);
+    cue_write_u16(arguments + 4, speed_sps);
+    cue_write_u16(arguments + 6, hold_ms);
+    return command(fake, STEPPER, CUE_OP_MOVE, arguments, sizeof arguments);
+}
+
+int unlock(fake_t *fake, uint16_t mask, uint16_t time_s) {
+    uint8_t payload[8];
+    cue_write_u32(payload, fake->host.device.nonce);
+    cue_write_u16(payload + 4, mask);
+    cue_write_u16(payload + 6, time_s);
+    return request(fake, CUE_UNLOCK, payload, sizeof payload);
+}
+
+bool told(fake_t *fake, uint8_t kind, uint8_t channel, int16_t value) {
+    said_t said;
+    while (talk_next(fake, &said)) {
+        if (said.type == CUE_EVENT && said.payload[0] == kind && said.payload[1] == channel &&
+            (int16_t)cue_read_u16(said.payload + 2) == value) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int off(fake_t *fake, uint8_t channel) {

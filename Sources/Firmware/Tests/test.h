@@ -44,6 +44,6 @@ extern bool cue_test_failed;
     } while (0)
 
 extern const cue_test_t cue_link_tests[], cue_session_tests[], cue_channel_tests[],
-    cue_fuzz_tests[];
+    cue_limit_tests[], cue_motion_tests[], cue_sequence_tests[], cue_fuzz_tests[];
 
 #endif

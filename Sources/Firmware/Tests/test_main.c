@@ -7,7 +7,8 @@ bool cue_test_failed;
 const char *cue_golden_folder = "Tests/Golden/link";
 
 int main(int count, char **arguments) {
-    const cue_test_t *suites[] = {cue_link_tests, cue_session_tests, cue_channel_tests,
+    const cue_test_t *suites[] = {cue_link_tests,   cue_session_tests,  cue_channel_tests,
+                                  cue_limit_tests,  cue_motion_tests,   cue_sequence_tests,
                                   cue_fuzz_tests};
     int passed = 0, failed = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Tests/Golden/link/*.hex (docs/link.md §8) with the Python codec of Tests/board.py, which shares nothing with the C one.
+"""Writes Tests/Golden/link/*.hex (docs/link.md §9) with the Python codec of Tests/board.py, which shares nothing with the C one.
 
     make_golden.py FOLDER
 """
@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Tests"))
-from board import (ACK, ARM, BEAT, COMMAND, COUNTERS, COUNTERS_READ, DISARM, DRIVE, ESTOP, ESTOP_CLEAR, EVENT, FILL, HELLO,  # noqa: E402
+from board import (ACK, ARM, BEAT, BRAKE, CHASE, CLOCK, CLOCK_READ, COMMAND, COUNTERS, COUNTERS_READ, DISARM, DRIVE, EFFECT,  # noqa: E402
+                   ESTOP, ESTOP_CLEAR, EVENT, FILL, GLIDE, HELLO, LEVEL, MOVE, OPTIONS_WRITE, SEQUENCE, SEQUENCE_COMMIT,
+                   SEQUENCE_READ, SEQUENCE_START, SEQUENCE_WRITE, UNLOCK,
                    HELLO_REQUEST, IDENTITY_WRITE, MANIFEST_CHUNK, MANIFEST_READ, NAK, OFF, PULSE, SET, TARGET, TONE,
                    cobs, crc16, encode)
 
@@ -52,6 +54,26 @@ FRAMES = {
     "manifest-chunk": (MANIFEST_CHUNK, 2, struct.pack("<H", 0) + b'{"protocol":1,"board":"uno","firmware":"'),
     "counters": (COUNTERS, 14, struct.pack("<9HIHBII", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 916, 2, 60000, 12)),
     "event-input": (EVENT, 200, struct.pack("<BBhI", 1, 7, 1, 1234)),
+    # Minor 1.
+    "command-glide": (COMMAND, 16, command(3, GLIDE, struct.pack("<HHBH", 18000, 1500, 1, 500))),
+    "command-brake": (COMMAND, 17, command(4, BRAKE, struct.pack("<H", 300))),
+    "command-level": (COMMAND, 18, command(8, LEVEL, struct.pack("<HHH", 800, 500, 0))),
+    "command-effect": (COMMAND, 19, command(6, EFFECT, bytes([CHASE, 255, 0, 128]) + struct.pack("<HH", 800, 5000))),
+    "command-move": (COMMAND, 20, command(12, MOVE, struct.pack("<iHH", -1000, 800, 250))),
+    "sequence-write": (SEQUENCE_WRITE, 21, struct.pack("<H", 40) + bytes(range(1, 41))),
+    "sequence-commit": (SEQUENCE_COMMIT, 22, struct.pack("<HI", 80, 0xDEADBEEF)),
+    "sequence-read": (SEQUENCE_READ, 23, b""),
+    "sequence-start": (SEQUENCE_START, 24, struct.pack("<BI", 1, 123456)),
+    "unlock": (UNLOCK, 25, NONCE + struct.pack("<HH", 0x2000, 600)),
+    "options-write": (OPTIONS_WRITE, 26, b"\x01"),
+    "clock-read": (CLOCK_READ, 27, b""),
+    "clock": (CLOCK, 27, struct.pack("<II", 123456789, 123456)),
+    "sequence": (SEQUENCE, 23, struct.pack("<HI", 80, 0xDEADBEEF)),
+    "nak-locked": (NAK, 16, struct.pack("<BBH", 11, 1, 0)),
+    "event-sequence": (EVENT, 201, struct.pack("<BBhI", 4, 1, 2, 123456)),
+    "event-distance": (EVENT, 202, struct.pack("<BBhI", 1, 11, 1200, 4321)),
+    "hello-minor-1": (HELLO, 0, struct.pack("<BIIHI8sBBBBBB", 1, 0x12340001, 0xDEADBEEF, 1661, 0x89ABCDEF, bytes(range(8)), 2, 16, 0, 2, 0, 1)),
+    "counters-minor-1": (COUNTERS, 14, struct.pack("<9HIHBIIH", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 916, 2, 60000, 12, 3)),
     "payload-44-zeros": (0x7F, 0, bytes(44)),
     "payload-44-ff": (0x7F, 0xFF, b"\xFF" * 44),
     "payload-44-mixed": (0x7F, 0x55, bytes((index * 37) % 256 for index in range(44))),

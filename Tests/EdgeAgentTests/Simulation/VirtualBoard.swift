@@ -70,8 +70,7 @@ final class VirtualBoard {
         boots += 1
         input = []
         output = []
-        board.pointee.entropy = boots
-        cue_device_start(device, board)
+        cue_device_start(device, board, 1, boots)
     }
 
     func receive(_ bytes: some Sequence<UInt8>) { input += bytes }
@@ -114,31 +113,23 @@ final class VirtualBoard {
         board.pointee.manifest_size = UInt16(Self.manifest.count)
         board.pointee.channel_count = 4
         board.pointee.firmware = (0, 1, 0)
-        board.pointee.reset_cause = 1
         board.pointee.pixels = pixels
         board.pointee.pixel_count = 8
-        board.pointee.channel = { _, index in VirtualBoard.channel(index) }
-        board.pointee.manifest_byte = { _, offset in VirtualBoard.manifest[Int(offset)] }
-        board.pointee.time_ms = {
-            UInt32(truncatingIfNeeded: VirtualBoard.of($0).microseconds / 1000)
+        board.pointee.channel = { _, index, channel in
+            channel!.pointee = VirtualBoard.channel(index)
         }
+        board.pointee.manifest_byte = { _, offset in VirtualBoard.manifest[Int(offset)] }
         board.pointee.time_us = { UInt32(truncatingIfNeeded: VirtualBoard.of($0).microseconds) }
         board.pointee.prepare = { context, channel in
             VirtualBoard.of(context).note(channel!.pointee.pin, false)
         }
-        board.pointee.relay_write = { context, channel, on in
-            VirtualBoard.of(context).note(channel!.pointee.pin, on)
+        board.pointee.drive = { context, channel, value in
+            VirtualBoard.of(context).note(channel!.pointee.pin, value != 0)
         }
-        board.pointee.servo_write = { context, channel, width in
-            VirtualBoard.of(context).note(channel!.pointee.pin, width > 0)
-        }
-        board.pointee.motor_write = { _, _, _ in }
-        board.pointee.tone_write = { _, _, _ in }
         board.pointee.strip_write = { context, _, bytes, size in
             VirtualBoard.of(context).shows.append(
                 Array(UnsafeBufferPointer(start: bytes, count: size)))
         }
-        board.pointee.button_read = { _, _ in false }
         connect()
     }
 
@@ -157,13 +148,16 @@ final class VirtualBoard {
         board.pointee.uart_take_errors = { _ in cue_uart_errors_t() }
         board.pointee.store_read = { VirtualBoard.of($0).store[Int($1)] }
         board.pointee.store_write = { VirtualBoard.of($0).store[Int($1)] = $2 }
+        board.pointee.store_busy = { _ in false }
         board.pointee.watchdog_feed = { _ in }
     }
 
     private static func channel(_ index: UInt8) -> cue_channel_t {
         var channel = cue_channel_t()
         channel.pin = index
-        channel.direction_pin = UInt8(CUE_NO_PIN)
+        channel.second_pin = UInt8(CUE_NO_PIN)
+        channel.third_pin = UInt8(CUE_NO_PIN)
+        channel.max_duty_permille = 1000
         channel.max_on_ms = index == 3 ? 60000 : 10000
         switch index {
         case 0, 1:

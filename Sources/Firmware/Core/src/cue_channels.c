@@ -1,410 +1,284 @@
-// The channels of a board and their safety floor.
+// All channels of a board.
 #include "cue_channels.h"
-#include "cue_bytes.h"   // little-endian arguments
-#include "cue_message.h" // operations, reasons
+#include "cue_floor.h"   // one of them on and off
+#include "cue_message.h" // CUE_EFFECT_…
 #include <string.h>      // memset
 
-static const cue_outcome_t EXECUTED = {0, 0};
+enum { INPUT_US = 250, INPUTS_PER_PASS = 4 };
 
-static cue_outcome_t refused(uint8_t reason) {
-    cue_outcome_t outcome = {reason, 0};
-    return outcome;
+#ifndef CUE_FIXED_BOARD
+static bool is_input(uint8_t kind) {
+    return kind >= CUE_KIND_BUTTON;
+}
+#endif
+
+static bool is_contact(uint8_t kind) {
+    return kind <= CUE_KIND_SWITCH; // of an input
 }
 
-static cue_channel_t describe(const cue_channels_t *channels, uint8_t index) {
-    return channels->board->channel(channels->board->context, index);
+static void take_time(cue_channels_t *channels) {
+    const cue_board_t *board = CUE_BOARD(channels);
+    channels->now_us = board->time_us(board->context);
 }
 
-static uint32_t now_us(const cue_channels_t *channels) {
-    return channels->board->time_us(channels->board->context);
+void cue_channels_start(cue_channels_t *channels, const cue_board_t *board) {
+    CUE_SET_BOARD(channels, board);
+    channels->index = UINT8_MAX;
+    take_time(channels);
+    for (uint8_t index = 0; index < board->channel_count; index++) {
+        cue_floor_select(channels, index);
+        const cue_channel_t *channel = &channels->channel;
+        board->prepare(board->context, channel);
+        channels->state->end_us = channels->now_us;
+#ifndef CUE_FIXED_BOARD
+        channels->inputs |= is_input(channel->kind) ? channels->bit : (uint16_t)0;
+        channels->dangerous |= channel->dangerous != 0 ? channels->bit : (uint16_t)0;
+#endif
+        if (CUE_HAS(CUE_KIND_SERVO) && channel->kind == CUE_KIND_SERVO) {
+            channels->motions[channel->slot].at = CUE_UNKNOWN;
+        }
+    }
+    cue_channels_off(channels, (uint16_t)~CUE_INPUTS(channels));
 }
 
-// True when `time` is not after `now`; right for distances below 2^31 us, which is 35 minutes.
-static bool reached(uint32_t now, uint32_t time) {
-    return (uint32_t)(now - time) < 0x80000000u;
+void cue_channels_armed(cue_channels_t *channels) {
+    memset(channels->steppers, 0, sizeof channels->steppers); // they stand
 }
 
-static uint32_t until(uint32_t now, uint32_t time) {
-    return reached(now, time) ? 0 : (uint32_t)(time - now);
-}
-
-static uint16_t saturated_ms(uint32_t time_us) {
-    uint32_t time_ms = time_us / 1000u + (time_us % 1000u != 0 ? 1u : 0u);
-    return time_ms > UINT16_MAX ? (uint16_t)UINT16_MAX : (uint16_t)time_ms;
-}
-
-// ---- Driving the hardware
-
-static void write_strip(const cue_channels_t *channels, const cue_channel_t *channel) {
-    const cue_board_t *board = channels->board;
-    board->strip_write(board->context, channel, board->pixels + 3u * channel->pixel_offset,
-                       3u * (size_t)channel->high);
-}
-
-static void write_off(cue_channels_t *channels, const cue_channel_t *channel) {
-    const cue_board_t *board = channels->board;
-    switch (channel->kind) {
-    case CUE_KIND_RELAY:
-        board->relay_write(board->context, channel, false);
-        break;
-    case CUE_KIND_SERVO:
-        board->servo_write(board->context, channel, 0);
-        break;
-    case CUE_KIND_MOTOR:
-        board->motor_write(board->context, channel, 0);
-        break;
-    case CUE_KIND_BUZZER:
-        board->tone_write(board->context, channel, 0);
-        break;
-    case CUE_KIND_STRIP:
-        memset(board->pixels + 3u * channel->pixel_offset, 0, 3u * (size_t)channel->high);
-        write_strip(channels, channel);
-        break;
-    default:
-        break;
+void cue_channels_off(cue_channels_t *channels, uint16_t mask) {
+    take_time(channels);
+    for (uint8_t index = 0; index < CUE_BOARD(channels)->channel_count; index++) {
+        if ((mask & (uint16_t)(1u << index)) != 0) {
+            cue_floor_select(channels, index);
+            cue_floor_off(channels);
+        }
     }
 }
 
-static void turn_off(cue_channels_t *channels, uint8_t index, const cue_channel_t *channel) {
+void cue_channels_unlock(cue_channels_t *channels, uint16_t mask) {
+    channels->unlocked = mask;
+    cue_channels_off(channels, (uint16_t)(CUE_DANGEROUS(channels) & (uint16_t)~mask &
+                                          cue_channels_active(channels)));
+}
+
+void cue_channels_safe(cue_channels_t *channels) {
+    channels->unlocked = 0;
+    cue_channels_off(channels, (uint16_t)~CUE_INPUTS(channels));
+}
+
+// ---- One pass
+
+// A level counts when it has stood for debounce_ms.
+static void tick_contact(cue_channels_t *channels, cue_channel_state_t *state) {
+    const cue_board_t *board = CUE_BOARD(channels);
+    bool closed = board->input_read(board->context, &channels->channel) != 0;
+    if (closed == ((state->flags & CUE_ON) != 0)) {
+        state->flags &= (uint8_t)~CUE_SETTLING;
+    } else if ((state->flags & CUE_SETTLING) == 0) {
+        state->flags |= CUE_SETTLING;
+        state->end_us = cue_floor_after(channels, channels->channel.high);
+    } else if (cue_floor_over(channels, state)) {
+        state->flags = (uint8_t)(state->flags ^ (CUE_ON | CUE_SETTLING));
+        channels->changed ^= channels->bit;
+    }
+}
+
+// Starts a measurement each interval, and compares what came with what was told.
+static void tick_reading(cue_channels_t *channels, cue_channel_state_t *state) {
+    const cue_board_t *board = CUE_BOARD(channels);
+    const cue_channel_t *channel = &channels->channel;
+    cue_reading_t *reading = &channels->readings[channel->slot];
+    bool over = cue_floor_over(channels, state);
+    if ((state->flags & CUE_SETTLING) != 0) {
+        int16_t value = board->input_read(board->context, channel);
+        if (value == CUE_NO_READING && !over) {
+            return;
+        }
+        state->flags &= (uint8_t)~CUE_SETTLING;
+        if (value < 0 || value > (int16_t)channel->high) {
+            value = (int16_t)channel->high; // no echo: nothing is near
+        }
+        if (cue_distance((uint16_t)value, (uint16_t)reading->told) >= channel->limit) {
+            reading->value = value;
+            channels->changed |= channels->bit;
+        }
+        return;
+    }
+    if (over && board->input_start(board->context, channel)) {
+        state->flags |= CUE_SETTLING;
+        state->end_us = cue_floor_after(channels, channel->low);
+    }
+}
+
+CUE_APART static void tick_input(cue_channels_t *channels) {
+    uint8_t index = channels->looked;
+    do {
+        index++;
+        index = index >= CUE_BOARD(channels)->channel_count ? 0 : index;
+    } while ((CUE_INPUTS(channels) & (uint16_t)(1u << index)) == 0);
+    channels->looked = index;
+    cue_floor_select(channels, index);
+    if (is_contact(channels->channel.kind)) {
+        tick_contact(channels, channels->state);
+    } else {
+        tick_reading(channels, channels->state);
+    }
+}
+
+// Looks at one input for each INPUT_US that passed, so that a pass stays short and yet each is looked
+// at every millisecond or so.
+static void tick_inputs(cue_channels_t *channels) {
+    uint16_t passed_us = (uint16_t)((uint16_t)channels->now_us - channels->inputs_us);
+    if (CUE_INPUTS(channels) == 0 || passed_us < INPUT_US) {
+        return;
+    }
+    channels->inputs_us = (uint16_t)channels->now_us;
+    for (uint8_t count = 0; count < INPUTS_PER_PASS && passed_us >= INPUT_US; count++) {
+        tick_input(channels);
+        passed_us = (uint16_t)(passed_us - INPUT_US);
+    }
+}
+
+CUE_APART static void draw_effect(cue_channels_t *channels) {
+    const cue_channel_t *channel = &channels->channel;
+    cue_effect_draw(&channels->effects[channel->slot], cue_floor_pixels(channels),
+                    (uint8_t)channel->high);
+    cue_floor_draw_strip(channels);
+}
+
+// The next picture of something that moves.
+static void tick_motion(cue_channels_t *channels, cue_channel_state_t *state) {
+    const cue_channel_t *channel = &channels->channel;
+    if (CUE_HAS(CUE_KIND_STEPPER) && channel->kind == CUE_KIND_STEPPER) {
+        return;
+    }
+    if (CUE_HAS(CUE_KIND_STRIP) && channel->kind == CUE_KIND_STRIP) {
+        if (channels->frames % CUE_EFFECT_FRAMES == 0) {
+            draw_effect(channels);
+        }
+        return;
+    }
+    cue_motion_t *motion = &channels->motions[channel->slot];
+    if (cue_motion_step(motion, channels->now_us)) {
+        state->flags &= (uint8_t)~CUE_MOVING;
+        if (motion->at == 0 && channel->kind == CUE_KIND_LIGHT) {
+            cue_floor_off(channels); // faded out
+            return;
+        }
+    }
+    cue_floor_drive_motion(channels);
+}
+
+// A stepper that has arrived is held for as long as was asked for.
+static void tick_stepper(cue_channels_t *channels, uint8_t index) {
     cue_channel_state_t *state = &channels->states[index];
-    write_off(channels, channel);
-    if (state->on) {
-        state->pause_end_us = now_us(channels) + 1000u * (uint32_t)channel->min_pause_ms;
-        state->paused = channel->min_pause_ms > 0;
+    cue_floor_select(channels, index);
+    uint8_t slot = channels->channel.slot;
+    if (channels->channel.kind != CUE_KIND_STEPPER || channels->steppers[slot].running) {
+        return;
     }
-    state->on = false;
-    state->pulse = false;
-    state->capped = false;
+    state->flags &= (uint8_t)~CUE_MOVING;
+    uint32_t end_us = cue_floor_after(channels, channels->holds_ms[slot]);
+    if (channels->holds_ms[slot] > 0 && cue_reached(state->end_us, end_us)) {
+        state->end_us = end_us;
+        state->flags &= (uint8_t)~CUE_CAPPED;
+    }
 }
 
-// Notes that the channel is on from now; the caller has driven it.
-static void turned_on(cue_channels_t *channels, uint8_t index, const cue_channel_t *channel,
-                      uint16_t duration_ms) {
+// Whatever an output that is on has to do; true when its time is over.
+static bool tick_output(cue_channels_t *channels, uint8_t index, bool frame) {
     cue_channel_state_t *state = &channels->states[index];
-    uint32_t on_ms = duration_ms > 0 ? duration_ms : channel->max_on_ms;
-    state->end_us = now_us(channels) + 1000u * on_ms;
-    state->on = true;
-    state->pulse = false;
-    state->capped = duration_ms == 0;
-    state->paused = false;
-}
-
-// ---- Refusals
-
-static cue_outcome_t busy(uint32_t time_us) {
-    cue_outcome_t outcome = {CUE_NAK_BUSY, saturated_ms(time_us)};
-    return outcome;
-}
-
-static cue_outcome_t busy_until_off(const cue_channels_t *channels, uint8_t index,
-                                    const cue_channel_t *channel) {
-    uint32_t left = until(now_us(channels), channels->states[index].end_us);
-    return busy(left + 1000u * (uint32_t)channel->min_pause_ms);
-}
-
-// Whether the channel's pause forbids turning it on.
-static cue_outcome_t check_pause(cue_channels_t *channels, uint8_t index) {
-    cue_channel_state_t *state = &channels->states[index];
-    uint32_t left = state->paused ? until(now_us(channels), state->pause_end_us) : 0;
-    return left > 0 ? busy(left) : EXECUTED;
-}
-
-// ---- Operations. Each has `size` bytes of arguments, which execute() has checked.
-
-static cue_outcome_t execute_set(cue_channels_t *channels, uint8_t index,
-                                 const cue_channel_t *channel, const uint8_t *arguments) {
-    uint8_t on = arguments[0];
-    uint16_t duration_ms = cue_read_u16(arguments + 1);
-    if (on > 1 || duration_ms > channel->max_on_ms || (on == 0 && duration_ms != 0)) {
-        return refused(CUE_NAK_OUT_OF_RANGE);
+    bool moving = (state->flags & CUE_MOVING) != 0;
+    if (CUE_HAS(CUE_KIND_STEPPER) && moving) {
+        tick_stepper(channels, index);
     }
-    if (on == 0) {
-        turn_off(channels, index, channel);
-        return EXECUTED;
+    uint32_t left_us = state->end_us - channels->now_us;
+    if ((int32_t)left_us <= 0) {
+        return true;
     }
-    if (channels->states[index].pulse) {
-        return busy_until_off(channels, index, channel);
+    if (left_us < channels->idle_us) {
+        channels->idle_us = (uint16_t)left_us;
     }
-    cue_outcome_t pause = check_pause(channels, index);
-    if (pause.reason != 0) {
-        return pause;
-    }
-    channels->board->relay_write(channels->board->context, channel, true);
-    turned_on(channels, index, channel, duration_ms);
-    return EXECUTED;
-}
-
-static cue_outcome_t execute_pulse(cue_channels_t *channels, uint8_t index,
-                                   const cue_channel_t *channel, const uint8_t *arguments) {
-    uint16_t duration_ms = cue_read_u16(arguments);
-    if (duration_ms == 0 || duration_ms > channel->max_on_ms) {
-        return refused(CUE_NAK_OUT_OF_RANGE);
-    }
-    if (channels->states[index].on) {
-        return busy_until_off(channels, index, channel);
-    }
-    cue_outcome_t pause = check_pause(channels, index);
-    if (pause.reason != 0) {
-        return pause;
-    }
-    channels->board->relay_write(channels->board->context, channel, true);
-    turned_on(channels, index, channel, duration_ms);
-    channels->states[index].pulse = true;
-    return EXECUTED;
-}
-
-static uint16_t servo_width_us(const cue_channel_t *channel, uint16_t angle_cdeg) {
-    uint32_t span_us = (uint32_t)channel->high_us - channel->low_us;
-    uint32_t span_cdeg = (uint32_t)channel->high - channel->low;
-    uint32_t part_us = span_cdeg == 0 ? 0 : (angle_cdeg - channel->low) * span_us / span_cdeg;
-    return (uint16_t)(channel->low_us + part_us);
-}
-
-static cue_outcome_t execute_target(cue_channels_t *channels, uint8_t index,
-                                    const cue_channel_t *channel, const uint8_t *arguments) {
-    uint16_t angle_cdeg = cue_read_u16(arguments);
-    uint16_t hold_ms = cue_read_u16(arguments + 2);
-    if (angle_cdeg < channel->low || angle_cdeg > channel->high || hold_ms > channel->max_on_ms) {
-        return refused(CUE_NAK_OUT_OF_RANGE);
-    }
-    cue_outcome_t pause = check_pause(channels, index);
-    if (pause.reason != 0) {
-        return pause;
-    }
-    channels->board->servo_write(channels->board->context, channel,
-                                 servo_width_us(channel, angle_cdeg));
-    turned_on(channels, index, channel, hold_ms);
-    return EXECUTED;
-}
-
-static cue_outcome_t execute_drive(cue_channels_t *channels, uint8_t index,
-                                   const cue_channel_t *channel, const uint8_t *arguments) {
-    cue_channel_state_t *state = &channels->states[index];
-    uint16_t raw = cue_read_u16(arguments);
-    uint16_t duration_ms = cue_read_u16(arguments + 2);
-    bool backwards = raw >= 0x8000u;
-    uint16_t magnitude = backwards ? (uint16_t)(0x10000u - raw) : raw;
-    if (magnitude > channel->high || duration_ms > channel->max_on_ms ||
-        (magnitude == 0 && duration_ms != 0)) {
-        return refused(CUE_NAK_OUT_OF_RANGE);
-    }
-    if (magnitude == 0) {
-        turn_off(channels, index, channel);
-        return EXECUTED;
-    }
-    if (state->on && state->backwards != backwards) {
-        return busy_until_off(channels, index, channel);
-    }
-    cue_outcome_t pause = check_pause(channels, index);
-    if (pause.reason != 0) {
-        return pause;
-    }
-    int16_t speed = (int16_t)(backwards ? -(int16_t)magnitude : (int16_t)magnitude);
-    channels->board->motor_write(channels->board->context, channel, speed);
-    turned_on(channels, index, channel, duration_ms);
-    state->backwards = backwards;
-    return EXECUTED;
-}
-
-static cue_outcome_t execute_tone(cue_channels_t *channels, uint8_t index,
-                                  const cue_channel_t *channel, const uint8_t *arguments) {
-    uint16_t frequency_hz = cue_read_u16(arguments);
-    uint16_t duration_ms = cue_read_u16(arguments + 2);
-    if (frequency_hz < channel->low || frequency_hz > channel->high ||
-        duration_ms > channel->max_on_ms) {
-        return refused(CUE_NAK_OUT_OF_RANGE);
-    }
-    cue_outcome_t pause = check_pause(channels, index);
-    if (pause.reason != 0) {
-        return pause;
-    }
-    channels->board->tone_write(channels->board->context, channel, frequency_hz);
-    turned_on(channels, index, channel, duration_ms);
-    return EXECUTED;
-}
-
-static bool any_lit(const uint8_t *bytes, size_t size) {
-    for (size_t index = 0; index < size; index++) {
-        if (bytes[index] != 0) {
-            return true;
+    if (moving) {
+        channels->idle_us = 0;
+        if (frame) {
+            cue_floor_select(channels, index);
+            tick_motion(channels, state);
         }
     }
     return false;
 }
 
-static cue_outcome_t execute_fill(cue_channels_t *channels, uint8_t index,
-                                  const cue_channel_t *channel, const uint8_t *arguments) {
-    uint8_t first = arguments[3];
-    uint8_t count = arguments[4];
-    uint16_t duration_ms = cue_read_u16(arguments + 5);
-    if (count == 0 || (uint16_t)(first + count) > channel->high ||
-        duration_ms > channel->max_on_ms) {
-        return refused(CUE_NAK_OUT_OF_RANGE);
-    }
-    bool lights = (arguments[0] | arguments[1] | arguments[2]) != 0;
-    cue_outcome_t pause = lights ? check_pause(channels, index) : EXECUTED;
-    if (pause.reason != 0) {
-        return pause;
-    }
-    uint8_t *pixels = channels->board->pixels + 3u * channel->pixel_offset;
-    for (uint8_t pixel = first; pixel < (uint8_t)(first + count); pixel++) {
-        pixels[3u * pixel] = arguments[1];
-        pixels[3u * pixel + 1u] = arguments[0];
-        pixels[3u * pixel + 2u] = arguments[2];
-    }
-    if (any_lit(pixels, 3u * (size_t)channel->high)) {
-        write_strip(channels, channel);
-        turned_on(channels, index, channel, duration_ms);
-    } else {
-        turn_off(channels, index, channel);
-    }
-    return EXECUTED;
-}
-
-// The kind an operation belongs to; 0 for none, 255 for every output.
-static uint8_t kind_of(uint8_t operation) {
-    switch (operation) {
-    case CUE_OP_SET:
-    case CUE_OP_PULSE:
-        return CUE_KIND_RELAY;
-    case CUE_OP_TARGET:
-        return CUE_KIND_SERVO;
-    case CUE_OP_DRIVE:
-        return CUE_KIND_MOTOR;
-    case CUE_OP_TONE:
-        return CUE_KIND_BUZZER;
-    case CUE_OP_FILL:
-        return CUE_KIND_STRIP;
-    case CUE_OP_OFF:
-        return 255;
-    default:
-        return 0;
-    }
-}
-
-static size_t arguments_size(uint8_t operation) {
-    static const uint8_t sizes[] = {0, 3, 2, 4, 4, 4, 7, 0};
-    return sizes[operation];
-}
-
-cue_outcome_t cue_channels_execute(cue_channels_t *channels, uint8_t index, uint8_t operation,
-                                   const uint8_t *arguments, size_t size) {
-    if (index >= channels->board->channel_count) {
-        return refused(CUE_NAK_BAD_CHANNEL);
-    }
-    const cue_channel_t channel = describe(channels, index);
-    uint8_t kind = kind_of(operation);
-    if (channel.kind == CUE_KIND_BUTTON || (kind != 255 && kind != channel.kind)) {
-        return refused(CUE_NAK_BAD_OPERATION);
-    }
-    if (size != arguments_size(operation)) {
-        return refused(CUE_NAK_BAD_LENGTH);
-    }
-    switch (operation) {
-    case CUE_OP_SET:
-        return execute_set(channels, index, &channel, arguments);
-    case CUE_OP_PULSE:
-        return execute_pulse(channels, index, &channel, arguments);
-    case CUE_OP_TARGET:
-        return execute_target(channels, index, &channel, arguments);
-    case CUE_OP_DRIVE:
-        return execute_drive(channels, index, &channel, arguments);
-    case CUE_OP_TONE:
-        return execute_tone(channels, index, &channel, arguments);
-    case CUE_OP_FILL:
-        return execute_fill(channels, index, &channel, arguments);
-    default: // kind_of() lets only OFF come here
-        turn_off(channels, index, &channel);
-        return EXECUTED;
-    }
-}
-
-// ---- All channels
-
-void cue_channels_start(cue_channels_t *channels, const cue_board_t *board) {
-    memset(channels, 0, sizeof *channels);
-    channels->board = board;
-    for (uint8_t index = 0; index < board->channel_count; index++) {
-        cue_channel_t channel = describe(channels, index);
-        board->prepare(board->context, &channel);
-        write_off(channels, &channel);
-        if (channel.kind == CUE_KIND_BUTTON) {
-            channels->buttons = (uint16_t)(channels->buttons | (uint16_t)(1u << index));
-        }
-    }
-}
-
-void cue_channels_safe(cue_channels_t *channels) {
-    for (uint8_t index = 0; index < channels->board->channel_count; index++) {
-        cue_channel_t channel = describe(channels, index);
-        if (channel.kind != CUE_KIND_BUTTON) {
-            turn_off(channels, index, &channel);
-        }
-    }
-}
-
-// A level counts when it has stood for debounce_ms.
-static void tick_button(cue_channels_t *channels, uint8_t index, const cue_channel_t *channel,
-                        uint32_t now) {
-    cue_channel_state_t *state = &channels->states[index];
-    bool pressed = channels->board->button_read(channels->board->context, channel);
-    if (pressed == state->on) {
-        state->settling = false;
-    } else if (!state->settling) {
-        state->settling = true;
-        state->end_us = now + 1000u * (uint32_t)channel->high;
-    } else if (reached(now, state->end_us)) {
-        state->on = pressed;
-        state->settling = false;
-    }
-}
-
-uint16_t cue_channels_tick(cue_channels_t *channels) {
-    uint16_t cut = 0;
-    uint32_t now = now_us(channels);
-    for (uint8_t index = 0; index < channels->board->channel_count; index++) {
+// Outputs that are on or paused.
+CUE_APART static uint16_t tick_outputs(cue_channels_t *channels, bool frame) {
+    uint16_t cut = 0, bit = 1;
+    for (uint8_t index = 0; bit <= channels->busy && bit != 0; index++, bit = (uint16_t)(bit << 1)) {
         cue_channel_state_t *state = &channels->states[index];
-        bool button = (channels->buttons & (uint16_t)(1u << index)) != 0;
-        if (!button && !state->on && !state->paused) {
-            continue; // most of them, most of the time; reading the table costs more
-        }
-        const cue_channel_t channel = describe(channels, index);
-        if (button) {
-            tick_button(channels, index, &channel, now);
+        if ((channels->busy & bit) == 0) {
             continue;
         }
-        if (state->paused && reached(now, state->pause_end_us)) {
-            state->paused = false;
-        }
-        if (state->on && reached(now, state->end_us)) {
-            cut = (uint16_t)(cut | (state->capped ? (uint16_t)(1u << index) : 0u));
-            turn_off(channels, index, &channel);
+        if ((state->flags & CUE_ON) == 0) {
+            if (cue_floor_over(channels, state)) { // its pause is over
+                state->flags = 0;
+                channels->busy &= (uint16_t)~bit;
+            }
+        } else if (tick_output(channels, index, frame)) {
+            cut = (uint16_t)(cut | ((state->flags & CUE_CAPPED) != 0 ? bit : 0u));
+            cue_floor_select(channels, index);
+            cue_floor_off(channels);
         }
     }
     return cut;
 }
 
+uint16_t cue_channels_tick(cue_channels_t *channels) {
+    take_time(channels);
+    bool frame = (uint16_t)((uint16_t)channels->now_us - channels->frame_us) >= CUE_FRAME_US;
+    channels->idle_us = CUE_IDLE_MAX_US;
+    if (frame) {
+        channels->frame_us = (uint16_t)(channels->frame_us + CUE_FRAME_US);
+        channels->frames++;
+    }
+    tick_inputs(channels);
+    return channels->busy != 0 ? tick_outputs(channels, frame) : (uint16_t)0;
+}
+
+// ---- What they tell
+
+bool cue_channels_news(cue_channels_t *channels, uint8_t *index, int16_t *value) {
+    if (channels->changed == 0) {
+        return false;
+    }
+    uint8_t first = 0;
+    for (uint16_t changed = channels->changed; (changed & 1u) == 0; changed >>= 1) {
+        first++;
+    }
+    cue_floor_select(channels, first);
+    channels->changed &= (uint16_t)~channels->bit;
+    *index = first;
+    *value = (channels->state->flags & CUE_ON) != 0 ? 1 : 0;
+    if (!is_contact(channels->channel.kind)) {
+        cue_reading_t *reading = &channels->readings[channels->channel.slot];
+        reading->told = reading->value;
+        *value = reading->value;
+    }
+    return true;
+}
+
 uint16_t cue_channels_active(const cue_channels_t *channels) {
     uint16_t active = 0;
-    for (uint8_t index = 0; index < channels->board->channel_count; index++) {
-        if (channels->states[index].on) {
+    for (uint8_t index = 0; index < CUE_BOARD(channels)->channel_count; index++) {
+        if ((channels->states[index].flags & CUE_ON) != 0) {
             active = (uint16_t)(active | (uint16_t)(1u << index));
         }
     }
     return active;
 }
 
-bool cue_channels_driving(const cue_channels_t *channels) {
-    return (cue_channels_active(channels) & (uint16_t)~channels->buttons) != 0;
+CUE_APART bool cue_channels_driving(const cue_channels_t *channels) {
+    return (cue_channels_active(channels) & (uint16_t)~CUE_INPUTS(channels)) != 0;
 }
 
-uint32_t cue_channels_idle_us(const cue_channels_t *channels, uint32_t limit_us) {
-    uint32_t now = now_us(channels);
-    uint32_t idle = limit_us;
-    for (uint8_t index = 0; index < channels->board->channel_count; index++) {
-        const cue_channel_state_t *state = &channels->states[index];
-        uint32_t left = state->on || state->settling ? until(now, state->end_us) : limit_us;
-        idle = left < idle ? left : idle;
-    }
-    return idle;
+uint16_t cue_channels_idle_us(const cue_channels_t *channels) {
+    return channels->idle_us;
 }

@@ -8,26 +8,32 @@
 extern "C" {
 #endif
 
+// As COUNTERS has them: what comes before reset_cause and uptime_ms, and what comes behind.
 typedef struct {
-    uint16_t crc_errors;
-    uint16_t framing_errors;
-    uint16_t overruns;
-    uint16_t ring_overflows;
-    uint16_t duplicates;
-    uint16_t naks;
-    uint16_t transmit_drops;
-    uint16_t link_losses;
-    uint16_t max_on_cuts;
+    union {
+        uint16_t small[9];
+        struct {
+            uint16_t crc_errors;
+            uint16_t framing_errors; // these three in the order of cue_uart_errors_t
+            uint16_t overruns;
+            uint16_t ring_overflows;
+            uint16_t duplicates;
+            uint16_t naks;
+            uint16_t transmit_drops;
+            uint16_t link_losses;
+            uint16_t max_on_cuts;
+        };
+    };
     uint32_t executed;
     uint16_t loop_max_us;
     uint32_t boots;
-} cue_counters_t;
+    uint16_t sequence_refusals;
+} __attribute__((packed, aligned(2))) cue_counters_t;
+
+enum { CUE_COUNTERS_SPLIT = 24 };
 
 // Adds and stays at 65535.
-static inline void cue_count(uint16_t *counter, uint16_t amount) {
-    uint16_t room = (uint16_t)(UINT16_MAX - *counter);
-    *counter = amount > room ? (uint16_t)UINT16_MAX : (uint16_t)(*counter + amount);
-}
+void cue_count(uint16_t *counter, uint16_t amount);
 
 #ifdef __cplusplus
 }

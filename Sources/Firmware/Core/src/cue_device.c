@@ -5,10 +5,24 @@
 #include "cue_store.h"   // uid, boot counter
 #include <string.h>      // memset, memmove
 
-enum { IDLE_MAX_US = 2000, BYTES_PER_PASS = 64 };
+enum { BYTES_PER_PASS = 64, FRAMING_ERRORS = 1 };
 
-static uint32_t now_ms(const cue_device_t *device) {
-    return device->board->time_ms(device->board->context);
+void cue_count(uint16_t *counter, uint16_t amount) {
+    uint16_t sum = (uint16_t)(*counter + amount);
+    *counter = sum < amount ? (uint16_t)UINT16_MAX : sum;
+}
+
+uint16_t cue_device_keep_clock(cue_device_t *device) {
+    const cue_board_t *board = CUE_BOARD(device);
+    cue_clock_t clock = device->clock;
+    uint32_t passed_us = board->time_us(board->context) - clock.us;
+    while (passed_us >= 1000) { // mostly once; a division would take longer
+        passed_us -= 1000;
+        clock.ms++;
+        clock.us += 1000;
+    }
+    device->clock = clock;
+    return (uint16_t)passed_us;
 }
 
 static bool transmit(cue_device_t *device, uint8_t type, uint8_t seq, const uint8_t *payload,
@@ -16,10 +30,10 @@ static bool transmit(cue_device_t *device, uint8_t type, uint8_t seq, const uint
     uint8_t wire[CUE_FRAME_SIZE_MAX];
     size_t size = 0;
     return cue_link_encode(type, seq, payload, payload_size, wire, sizeof wire, &size) == CUE_OK &&
-           device->board->uart_write(device->board->context, wire, size);
+           CUE_BOARD(device)->uart_write(CUE_BOARD(device)->context, wire, size);
 }
 
-static void answer_frame(cue_device_t *device) {
+CUE_APART static void answer_frame(cue_device_t *device) {
     cue_frame_t frame = cue_decoder_frame(&device->decoder);
     cue_answer_t answer;
     cue_session_handle(device, &frame, &answer);
@@ -28,12 +42,12 @@ static void answer_frame(cue_device_t *device) {
     }
 }
 
-// Task: takes what arrived. Bounded, so that a babbling line cannot starve the channels.
-static void receive(void *context) {
-    cue_device_t *device = (cue_device_t *)context;
+// Takes what arrived. Bounded, so that a babbling line cannot starve the channels.
+CUE_APART static void receive(cue_device_t *device) {
+    const cue_board_t *board = CUE_BOARD(device);
     uint8_t bytes[16];
     for (uint8_t taken = 0; taken < BYTES_PER_PASS;) {
-        size_t size = device->board->uart_read(device->board->context, bytes, sizeof bytes);
+        size_t size = board->uart_read(board->context, bytes, sizeof bytes);
         if (size == 0) {
             break;
         }
@@ -51,98 +65,107 @@ static void receive(void *context) {
     }
 }
 
-// Task: ends what is over, notes what was cut off and which buttons changed.
-static void drive(void *context) {
-    cue_device_t *device = (cue_device_t *)context;
-    uint16_t cut = cue_channels_tick(&device->channels);
-    for (uint8_t index = 0; cut != 0 && index < device->board->channel_count; index++) {
-        if ((cut & (uint16_t)(1u << index)) != 0) {
+CUE_APART static void report_fault(cue_device_t *device, uint8_t channel, uint8_t fault) {
+    device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
+    (void)cue_session_queue(device, CUE_EVENT_FAULT, channel, fault);
+}
+
+// Ends what is over, notes what was cut off and what inputs have to tell.
+CUE_APART static void drive(cue_device_t *device) {
+    cue_channels_t *channels = &device->channels;
+    uint16_t cut = cue_channels_tick(channels);
+    for (uint8_t index = 0; cut != 0; index++, cut = (uint16_t)(cut >> 1)) {
+        if ((cut & 1u) != 0) {
             cue_count(&device->counters.max_on_cuts, 1);
-            device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
-            (void)cue_session_queue(device, CUE_EVENT_FAULT, index, CUE_FAULT_MAX_ON);
+            report_fault(device, index, CUE_FAULT_MAX_ON);
         }
     }
-    for (uint8_t index = 0; index < device->board->channel_count; index++) {
-        cue_channel_state_t *state = &device->channels.states[index];
-        if (state->on == state->reported ||
-            (device->channels.buttons & (uint16_t)(1u << index)) == 0) {
-            continue;
-        }
-        // A level that finds no room is tried again, so that the last one always arrives.
-        if (device->event_count < CUE_EVENTS_MAX &&
-            cue_session_queue(device, CUE_EVENT_INPUT, index, state->on ? 1 : 0)) {
-            state->reported = state->on;
-        }
+    uint8_t index;
+    int16_t value;
+    // What finds no room waits, so that the last value always arrives.
+    if (device->event_count < CUE_EVENTS_MAX && cue_channels_news(channels, &index, &value)) {
+        (void)cue_session_queue(device, CUE_EVENT_INPUT, index, value);
     }
 }
 
 void cue_fail_safe(cue_device_t *device, uint8_t fault) {
-    uint8_t flag = fault == CUE_FAULT_LINK_LOST ? CUE_STATE_LINK_LOST : 0;
-    device->state = (uint8_t)(device->state | flag | CUE_STATE_FAULT);
-    (void)cue_session_queue(device, CUE_EVENT_FAULT, CUE_CHANNEL_BOARD, fault);
+    if (fault == CUE_FAULT_LINK_LOST) {
+        device->state |= CUE_STATE_LINK_LOST;
+    }
+    report_fault(device, CUE_CHANNEL_BOARD, fault);
     bool stopped = (device->state & CUE_STATE_MASK) == CUE_ESTOPPED;
     cue_session_enter(device, stopped ? CUE_ESTOPPED : CUE_SAFE);
 }
 
-// Task: a host that fell silent disarms the board.
-static void watch_host(void *context) {
-    cue_device_t *device = (cue_device_t *)context;
-    if ((device->state & CUE_STATE_MASK) == CUE_ARMED &&
-        (uint32_t)(now_ms(device) - device->heard_ms) >= CUE_LINK_TIMEOUT_MS) {
+// A host that fell silent disarms the board, an unlocking ends, and a wired E-stop stops.
+static void watch(cue_device_t *device) {
+    uint8_t state = (uint8_t)(device->state & CUE_STATE_MASK);
+    if (state != CUE_ESTOPPED && cue_session_estop_open(device)) {
+        report_fault(device, CUE_CHANNEL_BOARD, CUE_FAULT_ESTOP_WIRED);
+        cue_session_enter(device, CUE_ESTOPPED);
+    } else if (state == CUE_ARMED &&
+               device->clock.ms - device->heard_ms >= CUE_LINK_TIMEOUT_MS) {
         cue_count(&device->counters.link_losses, 1);
         cue_fail_safe(device, CUE_FAULT_LINK_LOST);
     }
+    if (device->channels.unlocked != 0 &&
+        device->clock.ms - device->unlocked_until_ms < 0x80000000u) {
+        cue_channels_unlock(&device->channels, 0);
+    }
 }
 
-// Task: sends the oldest event, and gathers what the uart counted.
-static void report(void *context) {
-    cue_device_t *device = (cue_device_t *)context;
-    cue_uart_errors_t errors = device->board->uart_take_errors(device->board->context);
-    cue_count(&device->counters.overruns, errors.overruns);
-    cue_count(&device->counters.ring_overflows, errors.ring_overflows);
-    cue_count(&device->counters.framing_errors, errors.framing);
+// Sends the oldest event, and gathers what the uart counted; once a millisecond.
+static void report(cue_device_t *device) {
+    const cue_board_t *board = CUE_BOARD(device);
+    if (device->reported_ms == (uint8_t)device->clock.ms) {
+        return;
+    }
+    device->reported_ms = (uint8_t)device->clock.ms;
+    cue_uart_errors_t errors = board->uart_take_errors(board->context);
+    for (uint8_t index = 0; index < 3; index++) {
+        cue_count(&device->counters.small[FRAMING_ERRORS + index], errors.all[index]);
+    }
     if (device->event_count == 0) {
         return;
     }
-    const cue_event_t *event = &device->events[0];
-    uint8_t payload[CUE_EVENT_SIZE] = {event->kind, event->channel, 0, 0, 0, 0, 0, 0};
-    cue_write_u16(payload + 2, (uint16_t)event->value);
-    cue_write_u32(payload + 4, now_ms(device));
+    uint8_t payload[CUE_EVENT_SIZE];
+    memcpy(payload, &device->events[0], sizeof device->events[0]); // as it is on the wire
+    memcpy(payload + 4, &device->clock.ms, 4);
     if (transmit(device, CUE_EVENT, device->event_seq, payload, sizeof payload)) {
         device->event_seq++;
         device->event_count--;
-        memmove(device->events, device->events + 1, device->event_count * sizeof *device->events);
+        for (uint8_t index = 0; index < device->event_count; index++) {
+            device->events[index] = device->events[index + 1];
+        }
     }
 }
 
 // Differs from the nonces of the 65,535 boots before it: its low half counts boots. The high half
 // is whatever entropy the board has, so that two boards with the same count rarely agree.
-static uint32_t make_nonce(const cue_board_t *board, uint32_t boots) {
-    return ((uint32_t)board->entropy << 16) | (boots & 0xFFFFu);
+static uint32_t make_nonce(uint16_t entropy, uint32_t boots) {
+    return ((uint32_t)entropy << 16) | (boots & 0xFFFFu);
 }
 
-void cue_device_start(cue_device_t *device, const cue_board_t *board) {
+void cue_device_start(cue_device_t *device, const cue_board_t *board, uint8_t reset_cause,
+                      uint16_t entropy) {
     memset(device, 0, sizeof *device);
-    device->board = board;
+    CUE_SET_BOARD(device, board);
+    device->reset_cause = reset_cause;
+    device->clock.us = board->time_us(board->context);
     cue_channels_start(&device->channels, board);
-    device->tasks[0].run = receive;
-    device->tasks[1].run = drive;
-    device->tasks[2].run = watch_host;
-    device->tasks[3].run = report;
-    device->tasks[3].period_ms = 1;
 
     device->counters.boots = cue_store_count_boot(board);
-    device->nonce = make_nonce(board, device->counters.boots);
+    device->nonce = make_nonce(entropy, device->counters.boots);
+    device->options = board->has_estop ? cue_store_read_options(board) : 0;
+    cue_sequence_load(device);
     if (!cue_store_read_uid(board, device->uid)) {
         device->state = CUE_STATE_UID_BLANK;
     }
-    if ((board->reset_cause & (CUE_RESET_WATCHDOG | CUE_RESET_HANG)) != 0) {
-        device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
-        (void)cue_session_queue(device, CUE_EVENT_FAULT, CUE_CHANNEL_BOARD, CUE_FAULT_WATCHDOG);
+    if ((reset_cause & (CUE_RESET_WATCHDOG | CUE_RESET_HANG)) != 0) {
+        report_fault(device, CUE_CHANNEL_BOARD, CUE_FAULT_WATCHDOG);
     }
-    if ((board->reset_cause & CUE_RESET_BROWN_OUT) != 0) {
-        device->state = (uint8_t)(device->state | CUE_STATE_FAULT);
-        (void)cue_session_queue(device, CUE_EVENT_FAULT, CUE_CHANNEL_BOARD, CUE_FAULT_BROWN_OUT);
+    if ((reset_cause & CUE_RESET_BROWN_OUT) != 0) {
+        report_fault(device, CUE_CHANNEL_BOARD, CUE_FAULT_BROWN_OUT);
     }
     cue_answer_t hello;
     cue_session_hello(device, &hello);
@@ -151,16 +174,21 @@ void cue_device_start(cue_device_t *device, const cue_board_t *board) {
     }
 }
 
-uint32_t cue_device_step(cue_device_t *device) {
-    const cue_board_t *board = device->board;
-    uint32_t began_us = board->time_us(board->context);
+uint16_t cue_device_step(cue_device_t *device) {
+    const cue_board_t *board = CUE_BOARD(device);
+    uint16_t began_us = (uint16_t)board->time_us(board->context);
     board->watchdog_feed(board->context);
-    cue_schedule_run(device->tasks, CUE_TASKS, device, now_ms(device));
+    (void)cue_device_keep_clock(device);
+    receive(device);
+    drive(device);
+    cue_sequence_step(device);
+    watch(device);
+    report(device);
 
-    uint32_t spent_us = board->time_us(board->context) - began_us;
+    uint16_t spent_us = (uint16_t)((uint16_t)board->time_us(board->context) - began_us);
     if (spent_us > device->counters.loop_max_us) {
-        device->counters.loop_max_us =
-            spent_us > UINT16_MAX ? (uint16_t)UINT16_MAX : (uint16_t)spent_us;
+        device->counters.loop_max_us = spent_us;
     }
-    return device->event_count > 0 ? 0 : cue_channels_idle_us(&device->channels, IDLE_MAX_US);
+    uint16_t idle_us = cue_channels_idle_us(&device->channels);
+    return device->event_count > 0 || cue_sequence_busy(device) ? 0 : idle_us;
 }

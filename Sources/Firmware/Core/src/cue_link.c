@@ -14,17 +14,6 @@ uint16_t cue_crc16(uint16_t crc, const uint8_t *bytes, size_t size) {
     return crc;
 }
 
-// Appends one body byte to a COBS stream. `code` is the index of the open block's code byte.
-static void put(uint8_t *wire, size_t *end, size_t *code, uint8_t byte) {
-    if (byte == 0) {
-        wire[*code] = (uint8_t)(*end - *code);
-        *code = *end;
-    } else {
-        wire[*end] = byte;
-    }
-    (*end)++;
-}
-
 cue_status_t cue_link_encode(uint8_t type, uint8_t seq, const uint8_t *payload, size_t payload_size,
                              uint8_t *wire, size_t wire_capacity, size_t *wire_size) {
     *wire_size = 0;
@@ -32,20 +21,29 @@ cue_status_t cue_link_encode(uint8_t type, uint8_t seq, const uint8_t *payload, 
     if (payload_size > CUE_PAYLOAD_SIZE_MAX || wire_capacity < payload_size + 7) {
         return CUE_ERROR_SIZE;
     }
-    const uint8_t header[2] = {type, seq};
-    uint16_t crc = cue_crc16(0xFFFF, header, sizeof header);
-    crc = cue_crc16(crc, payload, payload_size);
-
-    size_t code = 1;
-    size_t end = 2;
+    uint8_t checked = (uint8_t)(payload_size + 2u); // bytes of the body before its check
+    uint8_t code = 1;                               // where the open block's code byte goes
+    uint8_t end = 2;
+    uint16_t crc = 0xFFFF;
     wire[0] = 0;
-    put(wire, &end, &code, type);
-    put(wire, &end, &code, seq);
-    for (size_t index = 0; index < payload_size; index++) {
-        put(wire, &end, &code, payload[index]);
+    for (uint8_t index = 0; index < checked + 2u; index++) {
+        uint8_t byte = index == 0 ? type : seq;
+        if (index >= checked) {
+            byte = (uint8_t)crc;
+            crc >>= 8;
+        } else {
+            if (index >= 2) {
+                byte = *payload++;
+            }
+            crc = cue_crc16(crc, &byte, 1);
+        }
+        wire[end] = byte;
+        if (byte == 0) {
+            wire[code] = (uint8_t)(end - code);
+            code = end;
+        }
+        end++;
     }
-    put(wire, &end, &code, (uint8_t)(crc & 0xFFu));
-    put(wire, &end, &code, (uint8_t)(crc >> 8));
     wire[code] = (uint8_t)(end - code);
     wire[end++] = 0;
     *wire_size = end;
@@ -70,18 +68,18 @@ static cue_link_result_t finish(cue_decoder_t *decoder) {
     if (!whole || decoder->size < CUE_BODY_SIZE_MIN) {
         return CUE_LINK_BAD_FRAMING;
     }
-    size_t checked = (size_t)decoder->size - 2;
-    uint16_t crc = cue_crc16(0xFFFF, decoder->body, checked);
-    return crc == cue_read_u16(decoder->body + checked) ? CUE_LINK_FRAME : CUE_LINK_BAD_CRC;
+    // A check that goes over itself too leaves 0.
+    return decoder->crc == 0 ? CUE_LINK_FRAME : CUE_LINK_BAD_CRC;
 }
 
-static void append(cue_decoder_t *decoder, uint8_t byte) {
+CUE_APART static void append(cue_decoder_t *decoder, uint8_t byte) {
     if (decoder->size >= CUE_BODY_SIZE_MAX) {
         decoder->overlong = true;
         return;
     }
     decoder->body[decoder->size] = byte;
     decoder->size++;
+    decoder->crc = cue_crc16(decoder->crc, &byte, 1); // now, so that the last byte is soon done
 }
 
 cue_link_result_t cue_decoder_push(cue_decoder_t *decoder, uint8_t byte) {
@@ -103,6 +101,7 @@ cue_link_result_t cue_decoder_push(cue_decoder_t *decoder, uint8_t byte) {
     } else {
         decoder->started = true;
         decoder->size = 0;
+        decoder->crc = 0xFFFF;
     }
     decoder->remaining = (uint8_t)(byte - 1);
     return CUE_LINK_NOTHING;

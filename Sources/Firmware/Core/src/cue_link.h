@@ -39,6 +39,7 @@ typedef enum {
 // Decodes as bytes arrive, so it never holds more than one body. All zero is its start.
 typedef struct {
     uint8_t body[CUE_BODY_SIZE_MAX];
+    uint16_t crc;      // of the decoded bytes
     uint8_t size;      // decoded bytes in body
     uint8_t remaining; // literal bytes left in the current COBS block
     bool started;      // a non-zero byte came since the last 00

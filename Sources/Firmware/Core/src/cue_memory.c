@@ -20,7 +20,7 @@ void cue_memory_add(cue_memory_t *memory, uint8_t seq, uint16_t crc, uint8_t ans
                     const uint8_t *payload, uint8_t payload_size) {
     cue_memory_entry_t *entry = &memory->entries[memory->next];
     memory->next = (uint8_t)((memory->next + 1u) % CUE_MEMORY_FRAMES);
-    memset(entry, 0, sizeof *entry);
+    entry->answer_type = 0;
     if (answer_type == 0 || payload_size > sizeof entry->payload) {
         return;
     }

@@ -27,6 +27,9 @@ void cue_session_enter(cue_device_t *device, uint8_t state);
 // Queues an event; drops it, and counts that, when the queue is full.
 bool cue_session_queue(cue_device_t *device, uint8_t kind, uint8_t channel, int16_t value);
 
+// Whether a wired E-stop is fitted and its circuit open.
+bool cue_session_estop_open(const cue_device_t *device);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,11 +4,11 @@
 #include "cue_link.h"  // cue_crc16
 #include <string.h>    // memset, memcmp
 
-enum { UID_AT = 0, BOOTS_AT = 16, BOOT_SLOTS = 8, BOOT_SLOT_SIZE = 6 };
+enum { UID_AT = 0, OPTIONS_AT = 10, BOOTS_AT = 16, BOOT_SLOTS = 8, BOOT_SLOT_SIZE = 6 };
 
-static void read_bytes(const cue_board_t *board, uint8_t at, uint8_t *bytes, uint8_t size) {
-    for (uint8_t index = 0; index < size; index++) {
-        bytes[index] = board->store_read(board->context, (uint8_t)(at + index));
+void cue_store_read(const cue_board_t *board, uint16_t at, uint8_t *bytes, uint8_t size) {
+    for (; size > 0; size--) {
+        *bytes++ = board->store_read(board->context, at++);
     }
 }
 
@@ -30,16 +30,25 @@ static bool all_equal(const uint8_t *bytes, uint8_t value) {
     return true;
 }
 
+// Bytes with their check behind them; false if that is wrong.
+static bool read_record(const cue_board_t *board, uint8_t at, uint8_t *record, uint8_t size) {
+    cue_store_read(board, at, record, (uint8_t)(size + 2u));
+    return cue_crc16(0xFFFF, record, size) == cue_read_u16(record + size);
+}
+
+static void write_record(const cue_board_t *board, uint8_t at, uint8_t *record, uint8_t size) {
+    cue_write_u16(record + size, cue_crc16(0xFFFF, record, size));
+    write_bytes(board, at, record, (uint8_t)(size + 2u));
+}
+
 bool cue_store_read_uid(const cue_board_t *board, uint8_t uid[CUE_UID_SIZE]) {
     uint8_t record[CUE_UID_SIZE + 2];
-    read_bytes(board, UID_AT, record, sizeof record);
-    bool stored = cue_crc16(0xFFFF, record, CUE_UID_SIZE) == cue_read_u16(record + CUE_UID_SIZE) &&
-                  !all_equal(record, 0x00) && !all_equal(record, 0xFF);
-    if (stored) {
-        memcpy(uid, record, CUE_UID_SIZE);
-    } else {
-        memset(uid, 0xFF, CUE_UID_SIZE);
+    bool stored = read_record(board, UID_AT, record, CUE_UID_SIZE) && !all_equal(record, 0x00) &&
+                  !all_equal(record, 0xFF);
+    if (!stored) {
+        memset(record, 0xFF, CUE_UID_SIZE);
     }
+    memcpy(uid, record, CUE_UID_SIZE);
     return stored;
 }
 
@@ -49,31 +58,35 @@ cue_status_t cue_store_write_uid(const cue_board_t *board, const uint8_t uid[CUE
     }
     uint8_t record[CUE_UID_SIZE + 2];
     memcpy(record, uid, CUE_UID_SIZE);
-    cue_write_u16(record + CUE_UID_SIZE, cue_crc16(0xFFFF, uid, CUE_UID_SIZE));
-    write_bytes(board, UID_AT, record, sizeof record);
-
-    uint8_t stored[CUE_UID_SIZE];
-    bool kept = cue_store_read_uid(board, stored) && memcmp(stored, uid, CUE_UID_SIZE) == 0;
+    write_record(board, UID_AT, record, CUE_UID_SIZE);
+    bool kept = cue_store_read_uid(board, record) && memcmp(record, uid, CUE_UID_SIZE) == 0;
     return kept ? CUE_OK : CUE_ERROR_STORE;
 }
 
 uint32_t cue_store_count_boot(const cue_board_t *board) {
+    enum { NUMBER_SIZE = BOOT_SLOT_SIZE - 2, BOOTS_END = BOOTS_AT + BOOT_SLOTS * BOOT_SLOT_SIZE };
     uint32_t boots = 0;
-    uint8_t slot = BOOT_SLOTS - 1;
-    for (uint8_t index = 0; index < BOOT_SLOTS; index++) {
-        uint8_t record[BOOT_SLOT_SIZE];
-        read_bytes(board, (uint8_t)(BOOTS_AT + index * BOOT_SLOT_SIZE), record, sizeof record);
-        uint32_t number = cue_read_u32(record);
-        if (cue_crc16(0xFFFF, record, 4) == cue_read_u16(record + 4) && number > boots) {
-            boots = number;
-            slot = index;
+    uint8_t record[BOOT_SLOT_SIZE];
+    uint8_t next = BOOTS_AT;
+    for (uint8_t at = BOOTS_AT; at < BOOTS_END; at = (uint8_t)(at + BOOT_SLOT_SIZE)) {
+        if (read_record(board, at, record, NUMBER_SIZE) && cue_read_u32(record) > boots) {
+            boots = cue_read_u32(record);
+            next = (uint8_t)(at + BOOT_SLOT_SIZE);
         }
     }
     boots++;
-    uint8_t record[BOOT_SLOT_SIZE];
     cue_write_u32(record, boots);
-    cue_write_u16(record + 4, cue_crc16(0xFFFF, record, 4));
-    slot = (uint8_t)((slot + 1u) % BOOT_SLOTS);
-    write_bytes(board, (uint8_t)(BOOTS_AT + slot * BOOT_SLOT_SIZE), record, sizeof record);
+    write_record(board, next < BOOTS_END ? next : (uint8_t)BOOTS_AT, record, NUMBER_SIZE);
     return boots;
+}
+
+uint8_t cue_store_read_options(const cue_board_t *board) {
+    uint8_t record[3];
+    return read_record(board, OPTIONS_AT, record, 1) ? record[0] : (uint8_t)0;
+}
+
+cue_status_t cue_store_write_options(const cue_board_t *board, uint8_t options) {
+    uint8_t record[3] = {options};
+    write_record(board, OPTIONS_AT, record, 1);
+    return cue_store_read_options(board) == options ? CUE_OK : CUE_ERROR_STORE;
 }

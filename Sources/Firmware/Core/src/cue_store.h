@@ -14,6 +14,9 @@
 extern "C" {
 #endif
 
+// Reads some bytes.
+void cue_store_read(const cue_board_t *board, uint16_t at, uint8_t *bytes, uint8_t size);
+
 // Fills `uid` and returns true; without a stored one fills it with FF and returns false.
 bool cue_store_read_uid(const cue_board_t *board, uint8_t uid[CUE_UID_SIZE]);
 
@@ -22,6 +25,10 @@ cue_status_t cue_store_write_uid(const cue_board_t *board, const uint8_t uid[CUE
 
 // Counts this boot and returns its number, 1 for the first one.
 uint32_t cue_store_count_boot(const cue_board_t *board);
+
+// Options (CUE_OPTION_…); 0 when none are stored.
+uint8_t cue_store_read_options(const cue_board_t *board);
+cue_status_t cue_store_write_options(const cue_board_t *board, uint8_t options);
 
 #ifdef __cplusplus
 }
