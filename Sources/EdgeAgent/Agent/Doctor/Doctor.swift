@@ -256,6 +256,12 @@ package struct Doctor: Sendable {
                 "\(board.profile), \(board.condition.rawValue)"
                     + (board.port.isEmpty ? "" : ", \(board.port)")
                     + (board.fault.isEmpty ? "" : ", last fault \(board.fault)")))
+        if board.watchdog == false {
+            findings.append(
+                Finding(
+                    .note, name, "has no watchdog: \(StatusText.noWatchdog)",
+                    advice: "Put what must not stay on on a board with the Cuelight firmware."))
+        }
         for channel in board.channels where !channel.obstacle.isEmpty {
             findings.append(
                 Finding(
