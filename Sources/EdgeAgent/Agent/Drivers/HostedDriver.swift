@@ -168,7 +168,8 @@ final class HostedDriver: BoardDriver {
     }
 
     private func take(_ event: PinEvent) {
-        guard pins != nil else { return }
+        guard let pins else { return }
+        statistics?.framingErrors = pins.framingErrors
         switch event {
         case .ready(let firmware, let pins): introduce(firmware, pins)
         case .taken(let token, let nanoseconds):
@@ -182,6 +183,7 @@ final class HostedDriver: BoardDriver {
         case .restarted:
             statistics?.reboots += 1
             if uid != nil { owner?.rebooted([], on: self) }
+            lose(.rebooted)
             close("the board restarted", .lost, pause: nil)
         case .failed(let reason, let isGone, let isLasting):
             let pause =
@@ -189,7 +191,6 @@ final class HostedDriver: BoardDriver {
                 ? Limits.pauseRefusedNanoseconds : isGone ? Limits.pauseGoneNanoseconds : nil
             close(reason, isGone ? .unplugged : .lost, pause: pause)
         }
-        statistics?.framingErrors = pins?.framingErrors ?? statistics?.framingErrors ?? 0
     }
 
     /// The pins can be used: says to the owner who they are.
@@ -258,13 +259,15 @@ final class HostedDriver: BoardDriver {
     /// What was under way has no known end; tells the owner.
     private func settle(_ closing: PortDriver.Closing) {
         _ = floor.enter(.safe, at: SystemTime.monotonicNanoseconds)
-        if let command = inFlight {
-            inFlight = nil
-            let loss: LinkSession.Loss = closing == .unplugged ? .unplugged : .silent
-            owner?.ended(command.id, .unknown(loss), on: self)
-        }
+        lose(closing == .unplugged ? .unplugged : .silent)
         owner?.closed(self, because: closing)
         uid = nil
+    }
+
+    private func lose(_ loss: LinkSession.Loss) {
+        guard let command = inFlight else { return }
+        inFlight = nil
+        owner?.ended(command.id, .unknown(loss), on: self)
     }
 
     private func close(_ reason: String, _ closing: PortDriver.Closing, pause: Int64?) {
