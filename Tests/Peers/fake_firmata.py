@@ -101,6 +101,8 @@ class Board:
         elif body[0] == 0x69:
             self.sysex(
                 0x6A, *(pin - ANALOG_FIRST if pin >= ANALOG_FIRST else 0x7F for pin in range(PINS)))
+        elif body[0] == 0x70 and len(body) >= 2:
+            self.set_mode(body[1], SERVO)
         elif body[0] == 0x6F and len(body) >= 3:
             self.analog(body[1], sum(part << 7 * place for place, part in enumerate(body[2:])))
 

@@ -117,6 +117,11 @@ struct BoardsFileTests {
                 "boards[0].channels[0].name: a channel's name is not a plain word"
             ),
             (
+                firmata(#"{"name":"x","kind":"light","pin":1,"max_on_ms":1,"active_low":true}"#),
+                "boards[0].channels[0].active_low: the sketch drives every pin low when the board "
+                    + "starts, which would be on; wire the output so that high is on"
+            ),
+            (
                 gpio(#"{"name":"x","kind":"light","pin":1,"max_on_ms":1}"#),
                 "boards[0].channels[0].pin: gpio has a line"
             ),

@@ -21,7 +21,7 @@ struct FirmataBoardTests {
             {"boards":[{"driver":"firmata","name":"f","port":"\(board.port)","uid":"\(Self.uid)",
              "channels":[
               {"name":"lamp","kind":"light","pin":9,"max_on_ms":60000},
-              {"name":"led","kind":"light","pin":7,"max_on_ms":60000,"active_low":true},
+              {"name":"led","kind":"light","pin":7,"max_on_ms":60000},
               {"name":"arm","kind":"servo","pin":"A2","max_on_ms":60000}]}]}
             """
         let agent = try TestAgent(
@@ -47,8 +47,8 @@ struct FirmataBoardTests {
         let manifest = try #require(agent.manifests.last?.boards.first?.manifest)
         #expect(manifest.board == "firmata" && manifest.hasWatchdog == false)
         #expect(manifest.channels.map(\.pin) == [9, 7, 16])
-        // Safe before anything is told: an output that is on when low is high.
-        #expect(board.last(9, \.level) == 0 && board.last(7, \.level) == 1)
+        // Safe before anything is told.
+        #expect(board.last(9, \.level) == 0 && board.last(7, \.level) == 0)
 
         let commands = [
             command(level(500), on: "lamp"), command(level(1000), on: "led"),
@@ -63,7 +63,7 @@ struct FirmataBoardTests {
         }
         // Acknowledged is taken: nothing is waited for here.
         #expect(board.last(9, \.duty) == 127)
-        #expect(board.last(7, \.level) == 0)
+        #expect(board.last(7, \.level) == 1)
         #expect(board.last(16, \.angle) == 90)
         let off = command(.off, on: "arm")
         await agent.send(.command, off)
@@ -87,7 +87,7 @@ struct FirmataBoardTests {
         #expect(Doctor.findings(of: status).contains { $0.text.contains("has no watchdog") })
         await agent.end()
         try await agent.wait("the lamp to go out at the agent's end") {
-            board.last(9, \.level) == 0 && board.last(7, \.level) == 1
+            board.last(9, \.level) == 0 && board.last(7, \.level) == 0
         }
     }
 
@@ -146,12 +146,24 @@ struct FirmataBoardTests {
         try await agent.armed(Self.uid)
         board.tell("hang")
         try await agent.wait("the board to hang") { board.events.count > 0 && board.isHung }
-        let command = command(level(1000), on: "lamp")
+        // A level may be set again, so it waits for the board until its deadline.
+        let command = TestAgent.command(
+            level(1000), on: "lamp", board: Self.uid, lifetimeMilliseconds: 3000)
         await agent.send(.command, command)
         let outcome = try await agent.outcome(of: command.id)
-        // It may have been given up before the command came; then it waits for the board.
-        #expect(outcome.reason == "link_lost" || outcome.reason == "board_offline")
-        #expect(outcome.status != .executed)
+        #expect(outcome.status == .expired && outcome.reason == "board_offline")
+        // A motion may not.
+        board.tell("reset")
+        try await agent.armed(Self.uid)
+        board.tell("hang")
+        try await agent.wait("the board to hang again") {
+            board.events.filter { $0.said == "hang" }.count == 2
+        }
+        let motion = self.command(
+            .target(angleCentidegrees: 9000, holdMilliseconds: 0), on: "arm")
+        await agent.send(.command, motion)
+        let unknown = try await agent.outcome(of: motion.id)
+        #expect(unknown.status == .failed && unknown.reason == "link_lost")
         board.tell("reset")
         try await agent.armed(Self.uid)
         await agent.end()
@@ -195,5 +207,27 @@ struct FirmataBoardTests {
         }
         #expect(board.events(of: 55).isEmpty)
         await agent.end()
+    }
+
+    /// Python with pyFirmata2 of PyPI, where `Tests/peers.sh` has put it.
+    private static let python = "\(SimulatedBoard.root)/.build/peers/bin/python"
+    private static let hasReferee: Bool = {
+        let peers = TestProcess.text("\(SimulatedBoard.root)/.build/peers/wanted")
+        return peers.contains("pyfirmata2")
+    }()
+
+    @Test(
+        "the stand-in for a board agrees with a client that is not ours",
+        .enabled(if: hasReferee, "pyfirmata2 is not installed: run Tests/peers.sh"))
+    func referee() async throws {
+        let board = try await FakeFirmata.start()
+        let client = try TestProcess.spawn(
+            [Self.python, "\(SimulatedBoard.root)/Tests/Peers/pyfirmata_referee.py", board.port],
+            output: board.folder + "/referee", asRoot: true)
+        let isDone = client.succeeds()
+        #expect(isDone, "\(TestProcess.text(board.folder + "/referee"))")
+        #expect(board.events(of: 9).contains { $0.duty == 128 })
+        #expect(board.events(of: 10).contains { $0.angle == 45 })
+        #expect(board.events(of: 12).contains { $0.level == 1 })
     }
 }

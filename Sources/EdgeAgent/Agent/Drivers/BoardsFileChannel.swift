@@ -29,6 +29,12 @@ enum BoardsFileChannel {
         }
         var line = HostedBoard.Line(
             channel: try channel(fields, kind, id), isActiveLow: try fields.flag("active_low"))
+        if line.isActiveLow, !isGPIO {
+            throw fields.problem(
+                "active_low",
+                "the sketch drives every pin low when the board starts, which would be on; wire the "
+                    + "output so that high is on")
+        }
         if isGPIO {
             line = moved(line, to: try fields.needNumber("line", 0...1023, because: "see gpioinfo"))
         } else if case .string(let text)? = fields.node("pin") {

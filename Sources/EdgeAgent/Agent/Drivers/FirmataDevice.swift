@@ -143,18 +143,15 @@ final class FirmataDevice: PinDevice {
         case .off:
             pins[write.channel]?.isServing = false
             return off(pin)
-        case .on: return FirmataRequest.digital(pin: pin.number, isOn: !pin.line.isActiveLow)
+        case .on: return FirmataRequest.digital(pin: pin.number, isOn: true)
         case .permille(let permille):
             guard let most = pin.dutyMax else {
-                return FirmataRequest.digital(pin: pin.number, isOn: !pin.line.isActiveLow)
+                return FirmataRequest.digital(pin: pin.number, isOn: true)
             }
             let duty = max(1, permille * most / 1000)
             pins[write.channel]?.isServing = true
-            let mode =
-                pin.isServing ? [] : FirmataRequest.mode(pin: pin.number, .pwm)
-            return mode
-                + FirmataRequest.analog(
-                    pin: pin.number, value: pin.line.isActiveLow ? most - duty : duty)
+            let mode = pin.isServing ? [] : FirmataRequest.mode(pin: pin.number, .pwm)
+            return mode + FirmataRequest.analog(pin: pin.number, value: duty)
         case .angle(let angle):
             pins[write.channel]?.isServing = true
             let mode = pin.isServing ? [] : FirmataRequest.mode(pin: pin.number, .servo)
@@ -166,6 +163,6 @@ final class FirmataDevice: PinDevice {
     /// A plain output at the level that is off: ends a servo's pulses and a duty too.
     private func off(_ pin: Pin) -> [UInt8] {
         FirmataRequest.mode(pin: pin.number, .output)
-            + FirmataRequest.digital(pin: pin.number, isOn: pin.line.isActiveLow)
+            + FirmataRequest.digital(pin: pin.number, isOn: false)
     }
 }

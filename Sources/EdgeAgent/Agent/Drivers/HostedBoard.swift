@@ -39,7 +39,7 @@ package struct HostedBoard: Hashable, Sendable {
         package var channel: Channel
         /// Firmata: the number of an analog pin (`A3`), whose pin the board tells.
         package var analogNumber: Int?
-        /// On is the low level.
+        /// GPIO: on is the low level.
         package var isActiveLow = false
         /// Inputs: what holds them; a word of `GPIOChip.Pull`.
         package var pull = "as_is"
