@@ -27,6 +27,9 @@ final class FirmataDevice: PinDevice {
     private var session: FirmataSession?
     private var alarm: Alarm?
     private var pins: [UInt8: Pin] = [:]
+    /// What is told once the first write, which puts everything off, was taken.
+    private var introduction: PinEvent?
+    private static let introductionToken: UInt32 = 0
 
     var framingErrors: Int { session?.framingErrors ?? 0 }
 
@@ -85,6 +88,10 @@ final class FirmataDevice: PinDevice {
         switch action {
         case .send(let bytes): port?.write(bytes)
         case .ready(let found): take(found)
+        case .taken(token: Self.introductionToken, _) where introduction != nil:
+            guard let introduction else { return }
+            self.introduction = nil
+            tell(introduction)
         case .taken(let token, let nanoseconds):
             tell(.taken(token: token, nanoseconds: nanoseconds))
         case .alive(let nanoseconds): tell(.alive(nanoseconds: nanoseconds))
@@ -106,9 +113,11 @@ final class FirmataDevice: PinDevice {
         // A host that died may have left them on.
         var bytes: [UInt8] = []
         for pin in pins.values.sorted(by: { $0.number < $1.number }) { bytes += off(pin) }
-        act { session, now in session.write(bytes, token: nil, at: now) }
         let named = pins.filter { $0.value.line.analogNumber != nil }.mapValues(\.number)
-        tell(.ready(firmware: found.firmware, pins: named))
+        introduction = .ready(firmware: found.firmware, pins: named)
+        act { session, now in
+            session.write(bytes, token: Self.introductionToken, at: now)
+        }
     }
 
     private func pin(

@@ -35,6 +35,8 @@ final class GPIODevice: PinDevice {
     func open() throws {
         do {
             let chip = try GPIOChip(path: board.reach.path)
+            // Kept before any line is watched: watches end before the lines are given back.
+            self.chip = chip
             for line in board.lines {
                 let number = UInt32(clamping: line.channel.pin)
                 if line.channel.kind.isInput {
@@ -43,7 +45,6 @@ final class GPIODevice: PinDevice {
                     try chip.takeOutput(number, isActiveLow: line.isActiveLow)
                 }
             }
-            self.chip = chip
         } catch let problem as GPIOChip.Problem {
             close()
             throw PinProblem(description: problem.description, isGone: problem.isGone)

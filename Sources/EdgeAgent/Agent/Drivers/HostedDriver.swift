@@ -199,8 +199,8 @@ final class HostedDriver: BoardDriver {
         let manifest = board.manifest(version: version, pins: numbers)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
+        // The reader of the file has seen to it; a pin that the board named might not do.
         guard manifest.problem == nil, let bytes = try? Array(encoder.encode(manifest)),
-            // The reader of the file has seen to it; a pin that the board named might not do.
             bytes.count <= BoardManifest.sizeMaxBytes
         else { return close("its channels make no manifest", .lost, pause: nil) }
         let crc = CRC32.of(bytes)
