@@ -172,6 +172,9 @@ def gpio_lines_are_a_device(show):
         env={**os.environ, **environment}, timeout=30)  # fmt: skip
     wanted = f"{show.agent_folder}/boards.json: boards[0].channels[0].kind: a motor is refused: "
     check(done.returncode == 10 and wanted in done.stderr, f"{done.returncode} {done.stderr}")
+    done = subprocess.run(
+        [str(part) for part in show.agent_command("doctor")], capture_output=True, text=True, timeout=60)
+    check(done.returncode == 5 and wanted in done.stdout, f"{done.returncode} {done.stdout}")
 
 
 def a_firmata_board_is_a_device(show):

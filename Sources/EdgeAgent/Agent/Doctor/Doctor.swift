@@ -37,7 +37,7 @@ package struct Doctor: Sendable {
 
     /// Everything, in the order in which a person would look.
     package func examine() async -> [Finding] {
-        var findings = folderFindings()
+        var findings = folderFindings() + boardsFileFindings()
         findings += await serverFindings()
         let status: AgentStatus?
         do {
@@ -82,6 +82,22 @@ package struct Doctor: Sendable {
         }
         if findings.isEmpty { findings.append(Finding(.good, "state folder", folder.path)) }
         return findings
+    }
+
+    /// The file of boards without our firmware, if there is one.
+    private func boardsFileFindings() -> [Finding] {
+        let path = "\(folder.path)/\(BoardsFile.name)"
+        guard access(path, F_OK) == 0 else { return [] }
+        do {
+            let count = try BoardsFile.read(path, machine: BoardsFile.machine).count
+            return [Finding(.good, "boards file", "\(path) describes \(count)")]
+        } catch {
+            return [
+                Finding(
+                    .bad, "boards file", error.description,
+                    advice: "Correct it: the agent does not start with it.")
+            ]
+        }
     }
 
     private func serverFindings() async -> [Finding] {
