@@ -137,19 +137,25 @@ let edge: [Target] = [
     system("CSQLite", at: "EdgeAgent/CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
     system("CUdev", at: "EdgeAgent/CUdev", pkgConfig: "libudev", apt: "libudev-dev"),
     module("Udev", at: "EdgeAgent/Udev", uses: ["CUdev"]),
+    system("CGPIO", at: "EdgeAgent/CGPIO", pkgConfig: "libgpiod", apt: "libgpiod-dev"),
+    module("GPIO", at: "EdgeAgent/GPIO", uses: ["CGPIO"]),
+    module("Firmata", at: "EdgeAgent/Firmata", uses: []),
     module(
         "Hardware", at: "EdgeAgent/Hardware",
         uses: ["FirmwareCore", "Udev", "CLinux", "Platform", "SharedModels"]),
     module(
         "Agent", at: "EdgeAgent/Agent",
-        uses: ["CSQLite", "Hardware", "MQTT", "Crypto", "CLinux", "Platform", "SharedModels"]),
+        uses: [
+            "CSQLite", "Hardware", "Firmata", "GPIO", "MQTT", "Crypto", "CLinux", "Platform",
+            "SharedModels",
+        ]),
     executable(
         "cuelight-agent", at: "EdgeAgent/App",
         uses: ["Agent", "Hardware", "HTTPClient", "Platform", "SharedModels"]),
     tests(
         "EdgeAgentTests", at: "EdgeAgentTests",
         uses: [
-            "Agent", "Hardware", "FirmwareCore", "MQTT", "Crypto", "CLinux", "Platform",
+            "Agent", "Hardware", "Firmata", "FirmwareCore", "MQTT", "Crypto", "CLinux", "Platform",
             "SharedModels",
         ]),
     tests(

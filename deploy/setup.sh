@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(
     # Libraries: MQTT, PostgreSQL, TLS, passwords, the agent's journal and ports, HTTP, gzip.
-    libmosquitto-dev libpq-dev libssl-dev libsodium-dev libsqlite3-dev libudev-dev
+    libmosquitto-dev libpq-dev libssl-dev libsodium-dev libsqlite3-dev libudev-dev libgpiod-dev
     libboost1.81-dev libwslay-dev zlib1g-dev libdeflate-dev
     # Services.
     postgresql-15 mosquitto mosquitto-dev

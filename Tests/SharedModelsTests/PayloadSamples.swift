@@ -195,6 +195,16 @@ enum PayloadSamples {
                         bounds: .init(hertzMin: 100, hertzMax: 5000)),
                 ])),
         Sample(
+            "manifest-no-watchdog",
+            BoardManifest(
+                linkVersion: 1, board: "gpio", firmware: "0.2.0", build: "",
+                receiveWindowBytes: 0, hasWatchdog: false,
+                channels: [
+                    Channel(
+                        id: 0, name: "lamp", kind: .light, pin: 22, onMaxMilliseconds: 60_000,
+                        delivery: .atLeastOnce)
+                ])),
+        Sample(
             "trace-of-input",
             {
                 var trace = PayloadSamples.trace

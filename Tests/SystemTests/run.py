@@ -19,6 +19,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
+import other_boards  # noqa: E402
 from smoke import board_events, commands_of, rising_edges, uncobs  # noqa: E402
 from stage import API, BUILD, PROGRAMS, Failure, Stage, WebSocket, free_port  # noqa: E402
 from testbed import Machine  # noqa: E402
@@ -1492,6 +1493,10 @@ def a_board_is_flashed_under_a_running_agent_and_a_killed_flashing_is_ended_by_t
     restart_agent()
     show.wait("the firmware whose writing was cut off", lambda: runs(first), seconds=120)
     check(not (show.agent_folder / "flash" / "journal.json").exists(), "the journal is still there")
+
+
+case(other_boards.gpio_lines_are_a_device)
+case(other_boards.a_firmata_board_is_a_device)
 
 
 def main():

@@ -840,6 +840,29 @@ def case_a_part_that_cannot_be_loaded_is_said(show):
     page.see("#connection", "Connected")
 
 
+def case_a_board_without_a_watchdog_says_so(show):
+    """A Firmata board beside the one with our firmware, which says nothing of the kind."""
+    page, stage = show.browser, show.stage
+    port = stage.folder / "firmata"
+    peer = ROOT / "Tests" / "Peers" / "fake_firmata.py"
+    command = [sys.executable, peer, "--link", port, "--events", stage.folder / "firmata.jsonl"]
+    stage.start("firmata", command, stdin=subprocess.PIPE)
+    stage.wait("the Firmata board", port.exists)
+    lamp = {"name": "glow", "kind": "light", "pin": 9, "max_on_ms": 1000}
+    board = {"driver": "firmata", "name": "lamps", "port": str(port), "channels": [lamp]}
+    (stage.agent_folder / "boards.json").write_text(json.dumps({"boards": [board]}))
+    agent = next(process for name, process in stage.processes if name == "agent")
+    agent.terminate()
+    agent.wait(timeout=30)
+    stage.processes = [entry for entry in stage.processes if entry[0] != "agent"]
+    stage.start_agent()
+    show.view("stage")
+    page.see(".board .about", "no watchdog")
+    told = page.run(
+        "return [...document.querySelectorAll('.board .about')].map((one) => one.textContent)")
+    expect(len(told) == 2 and sum("no watchdog" in one for one in told) == 1, told)
+
+
 def case_revoke_the_agent(show):
     page = show.browser
     show.view("stage")

@@ -95,8 +95,8 @@ extension CuelightAgent {
 
             Exit codes: 0 done, 1 failed, 3 not paired, 4 not running, 5 doctor found a
             problem, 6 the journal is of a newer release, 7 flash refused the board or the image and
-            wrote nothing, 8 flash put the former firmware back, 9 flash --resume is needed, 64 the
-            command line was not understood.
+            wrote nothing, 8 flash put the former firmware back, 9 flash --resume is needed, 10
+            boards.json will not do, 64 the command line was not understood.
             """)
 
     private static let stateFolder = CommandLineProgram.Flag(
@@ -155,6 +155,9 @@ extension CuelightAgent {
         .init(
             "baud", "RATE", "speed", choices: SerialPort.rates.map(String.init),
             standard: "115200"),
+        .init(
+            "boards", "FILE",
+            "boards without our firmware: Firmata, GPIO; else boards.json in the state folder"),
         .init("broker-ca", "FILE", "trust this authority for the broker's TLS"),
         .init(
             "log-level", "LEVEL", "the least that is logged",

@@ -16,6 +16,7 @@ struct CuelightAgent {
         static let refused: Int32 = 7
         static let putBack: Int32 = 8
         static let stranded: Int32 = 9
+        static let badBoards: Int32 = 10
     }
 
     static func main() {
@@ -108,6 +109,7 @@ struct CuelightAgent {
     private static func exitCode(of error: any Error) -> Int32 {
         switch error {
         case StateFolder.Problem.notPaired: ExitCode.notPaired
+        case is BoardsFile.Problem: ExitCode.badBoards
         case ControlClient.Problem.notRunning: ExitCode.notRunning
         case JournalError.newerSchema: ExitCode.newerJournal
         case let problem as FlashProblem: FlashCommand.exitCode(of: problem)

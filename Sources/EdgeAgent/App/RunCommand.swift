@@ -1,4 +1,5 @@
 internal import Agent
+internal import Glibc
 internal import Hardware
 internal import Platform
 
@@ -26,6 +27,7 @@ struct RunCommand {
         let folder = CuelightAgent.folder(flags)
         try folder.becomeOwner()
         let identity = try folder.identity()
+        let hosted = try hostedBoards(folder)
         let loop = try EventLoop.start(name: "agent")
         let worker = try AgentWorker(
             folder: folder,
@@ -34,7 +36,7 @@ struct RunCommand {
                 findsUSB: !flags.has("no-usb"),
                 filter: PortFilter(
                     allowed: flags.all("allow-port"), denied: flags.all("deny-port")),
-                portWatch: portWatch, baud: baud,
+                portWatch: portWatch, baud: baud, hosted: hosted,
                 brokerAuthorityFile: flags["broker-ca"],
                 notifier: ServiceNotifier(environment: Environment.variables)),
             loop: loop, log: log,
@@ -50,5 +52,15 @@ struct RunCommand {
         }
         log.info("stopped")
         return CuelightAgent.ExitCode.done
+    }
+
+    /// Those of the file that is named, or of the standard one if it is there.
+    private func hostedBoards(_ folder: StateFolder) throws -> [HostedBoard] {
+        if let path = flags["boards"] {
+            return try BoardsFile.read(path, machine: BoardsFile.machine)
+        }
+        let path = "\(folder.path)/\(BoardsFile.name)"
+        guard access(path, F_OK) == 0 else { return [] }
+        return try BoardsFile.read(path, machine: BoardsFile.machine)
     }
 }

@@ -13,6 +13,9 @@ package struct BoardManifest: Hashable, Sendable, Codable {
     package let minor: Int?
     /// Bytes for programs that the board runs on its own clock; nil for none.
     package let sequenceBytes: Int?
+    /// False if nothing on the board makes its outputs safe when the agent's computer dies; nil for
+    /// true, which every firmware of ours is.
+    package let hasWatchdog: Bool?
     /// At most `channelsMax`, with distinct ids and names.
     package let channels: [Channel]
 
@@ -21,7 +24,8 @@ package struct BoardManifest: Hashable, Sendable, Codable {
 
     package init(
         linkVersion: Int, board: String, firmware: String, build: String, receiveWindowBytes: Int,
-        minor: Int? = nil, sequenceBytes: Int? = nil, channels: [Channel]
+        minor: Int? = nil, sequenceBytes: Int? = nil, hasWatchdog: Bool? = nil,
+        channels: [Channel]
     ) {
         self.linkVersion = linkVersion
         self.board = board
@@ -30,12 +34,13 @@ package struct BoardManifest: Hashable, Sendable, Codable {
         self.receiveWindowBytes = receiveWindowBytes
         self.minor = minor
         self.sequenceBytes = sequenceBytes
+        self.hasWatchdog = hasWatchdog
         self.channels = channels
     }
 
     private enum CodingKeys: String, CodingKey {
         case linkVersion = "protocol", board, firmware, build, receiveWindowBytes = "rx_window"
-        case minor, sequenceBytes = "sequence_bytes", channels
+        case minor, sequenceBytes = "sequence_bytes", hasWatchdog = "watchdog", channels
     }
 
     /// The channel of that name, if there is one.

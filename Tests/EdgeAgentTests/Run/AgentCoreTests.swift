@@ -352,7 +352,7 @@ struct AgentCoreTests {
         let (board, agent) = try await stage(.avr)
         // That it is away may be over before anybody looks; that it booted stays.
         @Sendable func boot() async -> UInt32? {
-            await agent.onLoop { $0.drivers.values.first?.link?.hello?.nonce }
+            await agent.onLoop { ($0.drivers.values.first as? PortDriver)?.link?.hello?.nonce }
         }
         let before = await boot()
         board.tell("hang")

@@ -39,7 +39,7 @@ final class TestAgent: Sendable {
     private let seen = Mutex(Seen())
 
     init(
-        folder: String, ports: [String],
+        folder: String, ports: [String], hosted: [HostedBoard] = [],
         steps: @escaping @Sendable (JournalStep) -> Void = { _ in },
         cutOffAfter: Duration = .seconds(3600),
         clockDoubted: @escaping @Sendable () -> Void = {}
@@ -51,7 +51,8 @@ final class TestAgent: Sendable {
         core = AgentCore(
             AgentCore.Setup(
                 version: "test", clock: "here", startedAtMilliseconds: 0,
-                ports: PortScanner(configured: ports, findsUSB: false), cutOffAfter: cutOffAfter,
+                ports: PortScanner(configured: ports, findsUSB: false), hosted: hosted,
+                cutOffAfter: cutOffAfter,
                 clockDoubted: clockDoubted),
             journal: try Journal(path: folder + "/journal.db"),
             uplink: Uplink { leaf, payload, _, done in

@@ -20,6 +20,8 @@ package struct AgentStatus: Hashable, Sendable, Codable {
         package var port: String
         package var profile: String
         package var firmware: String
+        /// False if its outputs stay on when this computer dies; nil for true.
+        package var watchdog: Bool?
         package var condition: BoardState.Condition
         package var fault: String
         package var pending: Int

@@ -30,6 +30,9 @@ package enum StatusText {
         return text
     }
 
+    /// What it means that nothing on a board watches over its outputs.
+    static let noWatchdog = "what is on stays on if this computer hangs or the agent is killed"
+
     private static func describe(_ watch: AgentStatus.PortWatch) -> String {
         let way =
             switch watch.way {
@@ -45,6 +48,7 @@ package enum StatusText {
         text += board.condition.rawValue
         text += board.port.isEmpty ? "" : " on \(board.port)"
         text += board.fault.isEmpty ? "\n" : ", last fault \(board.fault)\n"
+        if board.watchdog == false { text += "  no watchdog: \(Self.noWatchdog)\n" }
         if board.condition == .quarantined {
             text += "  put out of use: \(Reason.quarantined.advice)\n"
         }

@@ -37,7 +37,7 @@ package struct Doctor: Sendable {
 
     /// Everything, in the order in which a person would look.
     package func examine() async -> [Finding] {
-        var findings = folderFindings()
+        var findings = folderFindings() + boardsFileFindings()
         findings += await serverFindings()
         let status: AgentStatus?
         do {
@@ -82,6 +82,22 @@ package struct Doctor: Sendable {
         }
         if findings.isEmpty { findings.append(Finding(.good, "state folder", folder.path)) }
         return findings
+    }
+
+    /// The file of boards without our firmware, if there is one.
+    private func boardsFileFindings() -> [Finding] {
+        let path = "\(folder.path)/\(BoardsFile.name)"
+        guard access(path, F_OK) == 0 else { return [] }
+        do {
+            let count = try BoardsFile.read(path, machine: BoardsFile.machine).count
+            return [Finding(.good, "boards file", "\(path) describes \(count)")]
+        } catch {
+            return [
+                Finding(
+                    .bad, "boards file", error.description,
+                    advice: "Correct it: the agent does not start with it.")
+            ]
+        }
     }
 
     private func serverFindings() async -> [Finding] {
@@ -256,6 +272,12 @@ package struct Doctor: Sendable {
                 "\(board.profile), \(board.condition.rawValue)"
                     + (board.port.isEmpty ? "" : ", \(board.port)")
                     + (board.fault.isEmpty ? "" : ", last fault \(board.fault)")))
+        if board.watchdog == false {
+            findings.append(
+                Finding(
+                    .note, name, "has no watchdog: \(StatusText.noWatchdog)",
+                    advice: "Put what must not stay on on a board with the Cuelight firmware."))
+        }
         for channel in board.channels where !channel.obstacle.isEmpty {
             findings.append(
                 Finding(

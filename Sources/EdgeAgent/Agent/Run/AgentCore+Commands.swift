@@ -14,8 +14,7 @@ extension AgentCore {
         guard let driver = driverOfBoard[uid] else { return }
         boards[uid]?.begin(pending)
         steps(.beforeWrite)
-        driver.send(
-            LinkCommand(pending.command.operation, on: pending.channel), id: pending.command.id)
+        driver.send(pending.command.operation, on: pending.channel, id: pending.command.id)
         let now = SystemTime.monotonicNanoseconds
         boards[uid]?.stamp { $0.writtenNanoseconds = now }
         steps(.afterWrite)

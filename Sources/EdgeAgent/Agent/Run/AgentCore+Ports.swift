@@ -14,7 +14,7 @@ extension AgentCore: PortOwner {
         boards[board]?.wish ?? (stop.stops(board) ? .stopped : isCutOff ? .safe : .armed)
     }
 
-    func identified(_ identity: LinkSession.Identity, on driver: PortDriver) -> String? {
+    func identified(_ identity: LinkSession.Identity, on driver: any BoardDriver) -> String? {
         let uid = identity.uid
         if let other = driverOfBoard[uid], other !== driver {
             return "board \(uid) is connected through \(other.path) already"
@@ -32,7 +32,7 @@ extension AgentCore: PortOwner {
         let now = SystemTime.monotonicNanoseconds
         if let ended = boards[uid]?.greeted(identity.hello, at: now) { restarted(uid, ended) }
         // Not the state of the hello: an E-stop may have been obeyed since.
-        boards[uid]?.connect(identity.manifest, driver.link?.state ?? identity.hello.state)
+        boards[uid]?.connect(identity.manifest, driver.linkState ?? identity.hello.state)
         do {
             try journal.keepBoard(
                 Journal.KnownBoard(
@@ -75,20 +75,20 @@ extension AgentCore: PortOwner {
         }
     }
 
-    func ended(_ id: CommandID, _ result: LinkSession.CommandResult, on driver: PortDriver) {
+    func ended(_ id: CommandID, _ result: LinkSession.CommandResult, on driver: any BoardDriver) {
         guard let uid = uid(of: driver) else { return }
         let now = SystemTime.monotonicNanoseconds
         if result == .executed { boards[uid]?.stamp { $0.acknowledgedNanoseconds = now } }
         finish(boards[uid]?.finish(id, result, at: now) ?? [])
     }
 
-    func changed(_ state: LinkState, on driver: PortDriver) {
+    func changed(_ state: LinkState, on driver: any BoardDriver) {
         guard let uid = uid(of: driver) else { return }
         boards[uid]?.enter(state)
         stateChanged()
     }
 
-    func reported(_ event: BoardEvent, on driver: PortDriver) {
+    func reported(_ event: BoardEvent, on driver: any BoardDriver) {
         guard let uid = uid(of: driver) else { return }
         switch event.kind {
         case .input(let value): read(value, channel: event.channel, of: uid)
@@ -105,7 +105,7 @@ extension AgentCore: PortOwner {
         stateChanged()
     }
 
-    func rebooted(_ cause: ResetCause, on driver: PortDriver) {
+    func rebooted(_ cause: ResetCause, on driver: any BoardDriver) {
         guard let uid = uid(of: driver) else { return }
         log.warning(
             "board restarted",
@@ -143,15 +143,15 @@ extension AgentCore: PortOwner {
         stateChanged()
     }
 
-    func counted(_ counters: LinkCounters, on driver: PortDriver) {
+    func counted(_ counters: LinkCounters, on driver: any BoardDriver) {
         guard let uid = uid(of: driver) else { return }
         links[uid, default: LinkRecord()].counted(counters)
     }
 
-    func closed(_ driver: PortDriver, because closing: PortDriver.Closing) {
+    func closed(_ driver: any BoardDriver, because closing: PortDriver.Closing) {
         guard let uid = uid(of: driver) else { return }
-        if let link = driver.link {
-            links[uid, default: LinkRecord()].ended(link.statistics, isLoss: closing != .ended)
+        if let statistics = driver.statistics {
+            links[uid, default: LinkRecord()].ended(statistics, isLoss: closing != .ended)
         }
         driverOfBoard[uid] = nil
         if closing == .unplugged {
@@ -165,11 +165,11 @@ extension AgentCore: PortOwner {
             by: boards[uid]?.nextDeadlineNanoseconds(at: SystemTime.monotonicNanoseconds))
     }
 
-    func advance(_ driver: PortDriver) {
+    func advance(_ driver: any BoardDriver) {
         if let uid = uid(of: driver) { advance(uid) }
     }
 
-    func uid(of driver: PortDriver) -> BoardUID? {
+    func uid(of driver: any BoardDriver) -> BoardUID? {
         driverOfBoard.first { $0.value === driver }?.key
     }
 }
@@ -186,6 +186,8 @@ extension AgentCore {
                 driver.unplug()
                 drivers[name] = nil
             }
+            // What the configuration names is waited for.
+            openConfigured()
         case .came(let path):
             // More than there can be ports is treated as one change of everything.
             if news.count < PortScanner.portsMax { news.insert(path) } else { isAnyNews = true }
@@ -208,7 +210,9 @@ extension AgentCore {
             let known = Array(self.drivers.values)
             self.look()
             for driver in known
-            where isAny || news.contains(driver.path) || news.contains(driver.device) {
+            where isAny || driver.isConfigured || news.contains(driver.path)
+                || news.contains(driver.device)
+            {
                 driver.retry()
             }
         }
@@ -216,8 +220,9 @@ extension AgentCore {
 
     /// Opens what is there and forgets what is gone.
     func look() {
+        openConfigured()
         let present = setup.ports.scan()
-        for path in present where drivers[path] == nil && !isLeased(path) {
+        for path in present where drivers[path] == nil && !isLeased(path) && !isHosted(path) {
             guard drivers.count < PortScanner.portsMax else { break }
             let usb = setup.ports.usb(of: path)?.words ?? ""
             let driver = PortDriver(
@@ -228,7 +233,8 @@ extension AgentCore {
         }
         // A port that is gone, and closed, is no longer waited for.
         let gone = Set(drivers.keys).subtracting(present)
-        for path in gone where drivers[path]?.isOpen == false {
+        for path in gone
+        where drivers[path]?.isOpen == false && drivers[path]?.isConfigured == false {
             drivers[path]?.end()
             drivers[path] = nil
         }

@@ -32,7 +32,7 @@ extension AgentCore {
 
     /// What the links with a board have counted; nil if it was never connected.
     func figures(of uid: BoardUID) -> AgentTelemetry.Link? {
-        links[uid]?.figures(of: uid, current: driverOfBoard[uid]?.link?.statistics)
+        links[uid]?.figures(of: uid, current: driverOfBoard[uid]?.statistics)
     }
 
     /// Publishes the state soon, and what the links have counted; changes that follow at once go

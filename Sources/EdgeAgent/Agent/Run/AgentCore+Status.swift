@@ -41,7 +41,8 @@ extension AgentCore {
         let driver = drivers.values.first { $0.uid == board.uid }
         return AgentStatus.Board(
             uid: board.uid, port: driver?.path ?? "", profile: board.manifest.board,
-            firmware: board.manifest.firmware, condition: board.condition, fault: board.fault,
+            firmware: board.manifest.firmware, watchdog: board.manifest.hasWatchdog,
+            condition: board.condition, fault: board.fault,
             pending: board.pendingCount,
             channels: board.manifest.channels.filter(\.kind.isOutput).map { channel in
                 let obstacle = board.obstacle(channel: channel, at: now)
@@ -51,15 +52,15 @@ extension AgentCore {
                     obstacle: obstacle?.rawValue ?? "", detail: obstacle?.sentence ?? "",
                     advice: obstacle?.advice ?? "")
             },
-            link: figures(of: board.uid), connection: driver?.link.map(describe))
+            link: figures(of: board.uid), connection: driver.flatMap(connection))
     }
 
-    private func describe(_ link: LinkSession) -> AgentStatus.Connection {
-        let statistics = link.statistics
+    private func connection(_ driver: any BoardDriver) -> AgentStatus.Connection? {
+        guard let statistics = driver.statistics else { return nil }
         return AgentStatus.Connection(
             strays: statistics.strays, refusals: statistics.naks, reboots: statistics.reboots,
             lostEvents: statistics.lostEvents,
-            board: link.counters.map { counters in
+            board: driver.counters.map { counters in
                 AgentStatus.BoardCounters(
                     crcErrors: Int(counters.crcErrors), framingErrors: Int(counters.framingErrors),
                     overruns: Int(counters.overruns), duplicates: Int(counters.duplicates),

@@ -21,7 +21,7 @@ extension AgentCore {
             mask: board.mask(of: message.channels), seconds: UInt16(message.durationSeconds))
     }
 
-    func unlocked(mask: UInt16, seconds: UInt16, on driver: PortDriver) {
+    func unlocked(mask: UInt16, seconds: UInt16, on driver: any BoardDriver) {
         guard let uid = uid(of: driver) else { return }
         let duration = Duration.seconds(Int(seconds))
         boards[uid]?.unlock(

@@ -19,6 +19,8 @@ package final class AgentCore: @unchecked Sendable {
         package var ports: PortScanner
         package var portWatch: PortWatcher.Choice
         package var baud: Int
+        /// Boards of the configuration file, which have no firmware of ours.
+        package var hosted: [HostedBoard]
         /// How long boards stay armed without the broker, as nobody can stop them then. Longer
         /// than a restart of the broker; no viewer's cue lives longer anyway.
         package var cutOffAfter: Duration
@@ -28,7 +30,7 @@ package final class AgentCore: @unchecked Sendable {
         package init(
             version: String, clock: String, startedAtMilliseconds: Int64,
             ports: PortScanner, portWatch: PortWatcher.Choice = .auto, baud: Int = 115_200,
-            cutOffAfter: Duration = .seconds(10),
+            hosted: [HostedBoard] = [], cutOffAfter: Duration = .seconds(10),
             clockDoubted: @escaping @Sendable () -> Void = {}
         ) {
             self.cutOffAfter = cutOffAfter
@@ -39,6 +41,7 @@ package final class AgentCore: @unchecked Sendable {
             self.ports = ports
             self.portWatch = portWatch
             self.baud = baud
+            self.hosted = hosted
         }
     }
 
@@ -73,8 +76,8 @@ package final class AgentCore: @unchecked Sendable {
     /// Monotonic; many of these computers know the time of day only after they have started.
     let startedNanoseconds = SystemTime.monotonicNanoseconds
     var boards: [BoardUID: BoardSession] = [:]
-    var drivers: [String: PortDriver] = [:]
-    var driverOfBoard: [BoardUID: PortDriver] = [:]
+    var drivers: [String: any BoardDriver] = [:]
+    var driverOfBoard: [BoardUID: any BoardDriver] = [:]
     var alarms: [BoardUID: Alarm] = [:]
     /// Ports given away, without symbolic links, until when (monotonic nanoseconds).
     var leases: [String: Int64] = [:]

@@ -18,6 +18,8 @@ package final class AgentWorker: Worker {
         package var filter: PortFilter
         package var portWatch: PortWatcher.Choice
         package var baud: Int
+        /// Boards of the configuration file.
+        package var hosted: [HostedBoard]
         /// PEM file of the broker's authority; nil for the system's.
         package var brokerAuthorityFile: String?
         /// The service manager, if there is one.
@@ -26,7 +28,8 @@ package final class AgentWorker: Worker {
         package init(
             version: String, ports: [String], findsUSB: Bool, filter: PortFilter = PortFilter(),
             portWatch: PortWatcher.Choice = .auto, baud: Int = 115_200,
-            brokerAuthorityFile: String? = nil, notifier: ServiceNotifier? = nil
+            hosted: [HostedBoard] = [], brokerAuthorityFile: String? = nil,
+            notifier: ServiceNotifier? = nil
         ) {
             self.version = version
             self.ports = ports
@@ -34,6 +37,7 @@ package final class AgentWorker: Worker {
             self.filter = filter
             self.portWatch = portWatch
             self.baud = baud
+            self.hosted = hosted
             self.brokerAuthorityFile = brokerAuthorityFile
             self.notifier = notifier
         }
@@ -96,7 +100,7 @@ package final class AgentWorker: Worker {
                     configured: settings.ports, findsUSB: settings.findsUSB,
                     filter: settings.filter),
                 portWatch: settings.portWatch, baud: settings.baud,
-                clockDoubted: { [clockWatch] in clockWatch.doubt() }),
+                hosted: settings.hosted, clockDoubted: { [clockWatch] in clockWatch.doubt() }),
             journal: journal,
             uplink: Self.uplink(client, workspace: identity.workspace, agent: identity.agent),
             loop: loop, log: log)

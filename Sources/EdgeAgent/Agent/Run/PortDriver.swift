@@ -10,17 +10,17 @@ protocol PortOwner: AnyObject {
     /// The wish for a board that was just heard of.
     func wish(for board: BoardUID) -> LinkSession.Wish
     /// Why the board cannot be used on this port; nil if it can.
-    func identified(_ identity: LinkSession.Identity, on driver: PortDriver) -> String?
+    func identified(_ identity: LinkSession.Identity, on driver: any BoardDriver) -> String?
     func learned(manifestCRC: UInt32, bytes: [UInt8])
-    func ended(_ id: CommandID, _ result: LinkSession.CommandResult, on driver: PortDriver)
-    func unlocked(mask: UInt16, seconds: UInt16, on driver: PortDriver)
-    func changed(_ state: LinkState, on driver: PortDriver)
-    func reported(_ event: BoardEvent, on driver: PortDriver)
-    func rebooted(_ cause: ResetCause, on driver: PortDriver)
-    func counted(_ counters: LinkCounters, on driver: PortDriver)
-    func closed(_ driver: PortDriver, because closing: PortDriver.Closing)
+    func ended(_ id: CommandID, _ result: LinkSession.CommandResult, on driver: any BoardDriver)
+    func unlocked(mask: UInt16, seconds: UInt16, on driver: any BoardDriver)
+    func changed(_ state: LinkState, on driver: any BoardDriver)
+    func reported(_ event: BoardEvent, on driver: any BoardDriver)
+    func rebooted(_ cause: ResetCause, on driver: any BoardDriver)
+    func counted(_ counters: LinkCounters, on driver: any BoardDriver)
+    func closed(_ driver: any BoardDriver, because closing: PortDriver.Closing)
     /// The link may take a command now.
-    func advance(_ driver: PortDriver)
+    func advance(_ driver: any BoardDriver)
 }
 
 /// One serial port and the link session on it: opens, reads, writes, closes and opens again

@@ -68,6 +68,22 @@ package struct Hello: Hashable, Sendable {
     /// The firmware's version, such as `0.1.0`.
     package let version: String
 
+    /// Of a board whose driver speaks for it.
+    package init(
+        nonce: UInt32, manifestCRC: UInt32, manifestSizeBytes: UInt16, uid: BoardUID,
+        state: LinkState, version: String
+    ) {
+        linkVersion = 1
+        self.nonce = nonce
+        self.manifestCRC = manifestCRC
+        self.manifestSizeBytes = manifestSizeBytes
+        build = 0
+        self.uid = uid
+        resetCause = []
+        self.state = state
+        self.version = version
+    }
+
     init?(_ reader: inout ByteReader) {
         guard let linkVersion = reader.u8(), let nonce = reader.u32(), let crc = reader.u32(),
             let size = reader.u16(), let build = reader.u32(), let uid = reader.u64BigEndian(),
@@ -139,6 +155,13 @@ package struct BoardEvent: Hashable, Sendable {
     /// Nil for the board itself.
     package let channel: UInt8?
     package let uptimeMilliseconds: UInt32
+
+    /// Of a board whose driver speaks for it.
+    package init(kind: Kind, channel: UInt8) {
+        self.kind = kind
+        self.channel = channel
+        uptimeMilliseconds = 0
+    }
 
     init?(_ reader: inout ByteReader) {
         guard let kind = reader.u8(), let channel = reader.u8(), let raw = reader.u16(),

@@ -69,7 +69,9 @@ export class BoardCard {
         setText(this.#about, [
             manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
             `board ${device.board_uid}`,
-        ].join(" · "));
+            manifest.watchdog === false
+                && "no watchdog: what is on stays on if its computer dies",
+        ].filter(Boolean).join(" · "));
         drawFigures(this.#link, linkFigures(device.link));
         this.#stop.update();
         // What somebody is typing into survives, because channels change with the manifest only.
