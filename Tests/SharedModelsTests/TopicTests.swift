@@ -15,9 +15,9 @@ struct TopicTests {
         }
     }
 
-    @Test("commands, cancellations, stops and unlockings go down, all else comes up")
+    @Test("commands, cancellations, stops, unlockings and orders to flash go down, all else comes up")
     func directions() {
-        #expect(Set(Topic.Leaf.allCases.filter(\.isDown)) == [.command, .cancel, .estop, .unlock])
+        #expect(Set(Topic.Leaf.allCases.filter(\.isDown)) == [.command, .cancel, .estop, .unlock, .flash])
     }
 
     @Test(

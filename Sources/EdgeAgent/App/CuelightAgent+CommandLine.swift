@@ -155,6 +155,7 @@ extension CuelightAgent {
         .init(
             "baud", "RATE", "speed", choices: SerialPort.rates.map(String.init),
             standard: "115200"),
+        .init("images", "FOLDER", "firmware that the console may flash; else the package's"),
         .init("broker-ca", "FILE", "trust this authority for the broker's TLS"),
         .init(
             "log-level", "LEVEL", "the least that is logged",

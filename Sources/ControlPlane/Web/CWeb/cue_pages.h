@@ -30,6 +30,9 @@ PAGE(console_feed_view_js) = {
 PAGE(console_feed_js) = {
 #embed "../Pages/console/feed.js"
 };
+PAGE(console_flash_js) = {
+#embed "../Pages/console/flash.js"
+};
 PAGE(console_format_js) = {
 #embed "../Pages/console/format.js"
 };

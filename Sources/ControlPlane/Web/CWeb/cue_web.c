@@ -18,6 +18,7 @@ static const cue_page_t pages[] = {
     {"/console/dom.js", console_dom_js, sizeof console_dom_js},
     {"/console/feed-view.js", console_feed_view_js, sizeof console_feed_view_js},
     {"/console/feed.js", console_feed_js, sizeof console_feed_js},
+    {"/console/flash.js", console_flash_js, sizeof console_flash_js},
     {"/console/format.js", console_format_js, sizeof console_format_js},
     {"/console/live.js", console_live_js, sizeof console_live_js},
     {"/console/operations.js", console_operations_js, sizeof console_operations_js},

@@ -2,6 +2,7 @@
 
 import { patch, put } from "./api.js";
 import { fill, h, setText, strange } from "./dom.js";
+import { FlashPanel, isFlashing } from "./flash.js";
 import { milliseconds, plural, time } from "./format.js";
 import {
     describe, isInput, limitsOf, operationFields, operationsOf, readingText,
@@ -17,6 +18,7 @@ const CONDITIONS = {
     safe: ["Safe", "Answers; outputs are at their safe values; not armed"],
     armed: ["Armed", "Ready for commands"],
     estopped: ["E-stopped", "Its E-stop is latched; outputs are at their safe values"],
+    flashing: ["Updating", "Its firmware is being updated; its port is given away meanwhile"],
     quarantined: ["Put out of use", "It kept restarting; cuelight-agent release, or ten minutes"],
 };
 
@@ -35,6 +37,7 @@ export class BoardCard {
     #link = h("dl", { class: "figures link" });
     #channels = h("ul", { class: "channels" });
     #stop;
+    #flash;
     #shownName = null;
     #manifest = null;
     #readings = new Map();
@@ -43,14 +46,15 @@ export class BoardCard {
     constructor(workspace, stops, device) {
         this.#workspace = workspace;
         this.#stop = stopSwitch(stops, workspace, "device", device.id);
+        this.#flash = new FlashPanel(workspace);
         this.element = h("section", { class: "board", "data-device": device.id },
             h("header", {},
                 h("div", { class: "title" }, this.#name, this.#condition),
-                h("div", { class: "buttons" }, this.#stop.element,
+                h("div", { class: "buttons" }, this.#stop.element, this.#flash.button,
                     workspace.may("operate") && h("button", {
                         type: "button", class: "small", onclick: () => this.#rename(),
                     }, "Rename …"))),
-            this.#fault, this.#about, this.#link, this.#channels);
+            this.#fault, this.#about, this.#flash.element, this.#link, this.#channels);
     }
 
     update(device) {
@@ -60,8 +64,10 @@ export class BoardCard {
             this.#shownName = device.name;
             fill(this.#name, strange(device.name));
         }
-        const [word, meaning] = CONDITIONS[device.condition] ?? [device.condition, ""];
-        this.#condition.className = `condition ${device.condition}`;
+        const condition = isFlashing(device) && device.condition === "offline" ? "flashing"
+            : device.condition;
+        const [word, meaning] = CONDITIONS[condition] ?? [condition, ""];
+        this.#condition.className = `condition ${condition}`;
         this.#condition.title = meaning;
         setText(this.#condition, word);
         setText(this.#fault, device.fault ? `Last fault: ${device.fault}` : "");
@@ -70,6 +76,7 @@ export class BoardCard {
             manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
             `board ${device.board_uid}`,
         ].join(" · "));
+        this.#flash.update(device);
         drawFigures(this.#link, linkFigures(device.link));
         this.#stop.update();
         // What somebody is typing into survives, because channels change with the manifest only.
