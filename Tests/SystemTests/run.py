@@ -2,7 +2,9 @@
 
 Each case gets a stage of its own. Run by `make system-test`; a name as an argument runs one case."""
 
+import base64
 import fcntl
+import hmac
 import json
 import os
 import pathlib
@@ -81,6 +83,22 @@ class Show(Stage):
                 **more,
             },
         )
+
+    def expired(self, token, hours):
+        """The same access token as if it had expired so many hours ago."""
+        kept = (self.folder / "data" / "keys" / "access-token-key").read_text().strip()
+
+        def decoded(text):
+            return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+        def encoded(data):
+            return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+        fields = decoded(token.split(".")[1]).decode().split("|")
+        fields[3] = str(int(time.time() * 1000) - hours * 3_600_000)
+        body = "v1." + encoded("|".join(fields).encode())
+        code = hmac.digest(decoded(kept), f"access.{body}".encode(), "sha256")
+        return f"{body}.{encoded(code)}"
 
     def cue(self, word="go"):
         self.api.post(f"/api/v1/livestreams/{self.live}/comments", {"text": word})
@@ -772,8 +790,19 @@ def an_estop_while_postgresql_is_frozen_acts_and_says_that_it_is_not_written_dow
     show.command(show.board, "lamp", {"type": "set", "on": True})
     show.wait("the lamp", lambda: level(show, show.board, "lamp") == 1)
     show.wait_for(2)
+    # An hour later nobody's access token is good any more, and nobody gets a new one.
+    late, too_late = show.expired(friend.token, hours=1), show.expired(friend.token, hours=13)
+    for token, method in ((too_late, "PUT"), (late, "DELETE")):
+        lapsed_api = API(show.api.base)
+        lapsed_api.token = token
+        try:
+            lapsed_api.call(method, stop)
+            raise Failure(f"{method} with a token that has expired was answered")
+        except Failure as failure:
+            check(" 401 " in str(failure), str(failure))
     with show.frozen("postgres"):
         # The friend has never called before, and may all the same.
+        friend.token = late
         told = friend.put(stop)
         check(friend.status == 202, f"{friend.status}")
         check(names(told["confirmed"]) == ["desk"] and not told["unconfirmed"], f"{told}")

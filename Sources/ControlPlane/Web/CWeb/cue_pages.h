@@ -24,6 +24,9 @@ PAGE(console_boot_js) = {
 PAGE(console_dom_js) = {
 #embed "../Pages/console/dom.js"
 };
+PAGE(console_faults_js) = {
+#embed "../Pages/console/faults.js"
+};
 PAGE(console_feed_view_js) = {
 #embed "../Pages/console/feed-view.js"
 };

@@ -16,6 +16,7 @@ static const cue_page_t pages[] = {
     {"/console/board.js", console_board_js, sizeof console_board_js},
     {"/console/boot.js", console_boot_js, sizeof console_boot_js},
     {"/console/dom.js", console_dom_js, sizeof console_dom_js},
+    {"/console/faults.js", console_faults_js, sizeof console_faults_js},
     {"/console/feed-view.js", console_feed_view_js, sizeof console_feed_view_js},
     {"/console/feed.js", console_feed_js, sizeof console_feed_js},
     {"/console/flash.js", console_flash_js, sizeof console_flash_js},

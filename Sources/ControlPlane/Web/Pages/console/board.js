@@ -2,13 +2,14 @@
 
 import { patch, put } from "./api.js";
 import { fill, h, setText, strange } from "./dom.js";
+import { faultText } from "./faults.js";
 import { FlashPanel, isFlashing } from "./flash.js";
 import { milliseconds, plural, time } from "./format.js";
 import {
     describe, isInput, limitsOf, operationFields, operationsOf, readingText,
 } from "./operations.js";
 import {
-    actionButton, clearProblems, drawFigures, field, makeForm, markWrong, openDialog,
+    actionButton, clearProblems, confirmDialog, drawFigures, field, makeForm, markWrong, openDialog,
 } from "./parts.js";
 import { stopSwitch } from "./stop.js";
 import { hopsOf } from "./trace.js";
@@ -70,7 +71,7 @@ export class BoardCard {
         this.#condition.className = `condition ${condition}`;
         this.#condition.title = meaning;
         setText(this.#condition, word);
-        setText(this.#fault, device.fault ? `Last fault: ${device.fault}` : "");
+        setText(this.#fault, faultText(device.fault));
         this.#fault.hidden = !device.fault;
         setText(this.#about, [
             manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
@@ -92,9 +93,7 @@ export class BoardCard {
                 this.#locks.get(channel.name))));
         }
         for (const [name, lock] of this.#locks) {
-            const isOpen = (device.unlocked ?? []).includes(name);
-            setText(lock.text, isOpen ? "unlocked" : "locked");
-            setText(lock.button, isOpen ? "Lock" : "Unlock for a minute");
+            this.#drawLock(name, lock);
         }
         for (const { channel: name, value, at_ms: at } of device.inputs ?? []) {
             const kind = manifest.channels.find((channel) => channel.name === name)?.kind;
@@ -105,24 +104,48 @@ export class BoardCard {
 
     // A dangerous channel does nothing until an operator unlocks it for a while.
     #makeLock(name) {
-        const text = h("span", { class: "quiet" });
+        const text = h("span", { class: "lock-text" });
         const problem = h("span", { role: "status" });
+        const report = (error) => setText(problem, error?.message ?? "");
         const button = actionButton("", { class: "small", "data-lock": name }, async () => {
-            const open = this.#device.unlocked ?? [];
-            const channels = open.includes(name) ? open.filter((one) => one !== name)
-                : [...open, name];
-            try {
-                await put(`${this.#workspace.path}/devices/${this.#device.id}/unlock`, {
-                    channels, for_s: UNLOCK_S,
-                });
-                setText(problem, "");
-            } catch (error) {
-                setText(problem, error.message);
-            }
-        });
-        const element = h("p", { class: "lock" }, text, " ",
+            const isOpen = (this.#device.unlocked ?? []).includes(name);
+            if (isOpen) await this.#unlock(name, false);
+            else this.#askToUnlock(name);
+        }, report);
+        const element = h("p", { class: "lock" }, text,
             this.#workspace.may("operate") && button, problem);
         return { element, text, button };
+    }
+
+    #drawLock(name, lock) {
+        const isOpen = (this.#device.unlocked ?? []).includes(name);
+        lock.element.classList.toggle("open", isOpen);
+        setText(lock.text, isOpen
+            ? "Dangerous, and unlocked: it moves when it is told to, until it locks itself again."
+            : "Dangerous, and locked: everything but off is refused until somebody unlocks it.");
+        setText(lock.button, isOpen ? "Lock now" : "Unlock …");
+        // Only an armed board can be unlocked; what is unlocked can always be locked.
+        lock.button.disabled = !isOpen && this.#device.condition !== "armed";
+        lock.button.title = lock.button.disabled ? "Only while the board is armed" : "";
+    }
+
+    #unlock(name, isOpen) {
+        const others = (this.#device.unlocked ?? []).filter((one) => one !== name);
+        return put(`${this.#workspace.path}/devices/${this.#device.id}/unlock`, {
+            channels: isOpen ? [...others, name] : others, for_s: UNLOCK_S,
+        });
+    }
+
+    #askToUnlock(name) {
+        confirmDialog({
+            title: `Unlock “${name}” for a minute?`,
+            text: [
+                "It is marked dangerous. While it is unlocked, rules and viewers can make it move.",
+                "See that nobody is in its way. It locks itself again after a minute, on an "
+                    + "E-stop, and when the board is disarmed.",
+            ],
+            yes: "Unlock for a minute", isDanger: true,
+        }, () => this.#unlock(name, true));
     }
 
     #rename() {
