@@ -42,7 +42,8 @@ enum PayloadSamples {
         Identifier(high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0000 | number)
     }
 
-    private static let flashJob = FlashJobID(high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0020)
+    private static let flashJob = FlashJobID(
+        high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0020)
     private static let board = BoardUID(value: 0x0123_4567_89AB_CDEF)
 
     private static let trace: Trace = {

@@ -35,7 +35,9 @@ private struct Desk {
     ///   - pool: of another desk, whose process this one follows.
     ///   - signer: its signer.
     init(pool: PostgresPool? = nil, signer: TokenSigner? = nil) async throws {
-        if let signer { self.signer = signer } else {
+        if let signer {
+            self.signer = signer
+        } else {
             self.signer = try TokenSigner(purpose: "access", key: SecureRandom.bytes(32))
         }
         if let pool { self.pool = pool } else { self.pool = try await TestDatabase.make().pool }

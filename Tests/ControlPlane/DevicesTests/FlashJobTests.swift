@@ -15,7 +15,9 @@ struct FlashJobTests {
             formerBuild: "0000000a", by: AccountID(high: 1, low: 4), createdAtMilliseconds: 1000)
     }
 
-    @Test("it goes on as its agent says, and each end is the last", arguments: FlashReport.Status.allCases)
+    @Test(
+        "it goes on as its agent says, and each end is the last",
+        arguments: FlashReport.Status.allCases)
     func ends(status: FlashReport.Status) {
         var job = job()
         let running = FlashReport(id: id, status: .running, step: "writing", percent: 40)

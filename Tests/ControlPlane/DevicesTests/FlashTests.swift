@@ -77,7 +77,8 @@ struct FlashTests {
             try await after.service.flashing(of: device, in: Site.home)?.percent == 50
         }
         try await line.publish(
-            .state, state(FlashReport(id: job.id, status: .putBack, step: "restoring", reason: "why")))
+            .state,
+            state(FlashReport(id: job.id, status: .putBack, step: "restoring", reason: "why")))
         try await after.until {
             try await after.service.flashing(of: device, in: Site.home)?.status == .putBack
         }

@@ -46,7 +46,8 @@ struct ExplanationTests {
 
             """
         for kind in Explanation.Kind.allCases {
-            text += "\n## \(kind.rawValue)\n\n| word | what it means | what to do |\n| --- | --- | --- |\n"
+            text += "\n## \(kind.rawValue)\n\n| word | what it means | what to do |\n"
+            text += "| --- | --- | --- |\n"
             for one in Explanation.all where one.kind == kind {
                 text += "| `\(one.word)` | \(one.sentence) | \(one.advice) |\n"
             }
@@ -65,13 +66,16 @@ struct ExplanationTests {
         let page = try String(contentsOf: file, encoding: .utf8)
         for fault in BoardFault.allCases {
             #expect(page.contains("\(fault.rawValue): {"), "\(fault)")
-            for text in [fault.sentence, fault.advice] { #expect(page.contains("\"\(text)\""), "\(text)") }
+            for text in [fault.sentence, fault.advice] {
+                #expect(page.contains("\"\(text)\""), "\(text)")
+            }
         }
     }
 
     @Test("doctor names each reason once, the most frequent first, with how often")
     func refusals() {
-        func outcome(_ status: Outcome.Status, _ reason: Reason?, _ detail: String = "") -> Outcome {
+        func outcome(_ status: Outcome.Status, _ reason: Reason?, _ detail: String = "") -> Outcome
+        {
             Outcome(
                 command: CommandID(high: 1, low: 1), status: status,
                 reason: reason?.rawValue ?? "", detail: detail, endedAtMilliseconds: 0,

@@ -48,7 +48,7 @@ struct FlashDeskTests {
         return try #require(agent.states.last?.flashing)
     }
 
-    @Test("a board is flashed, comes back armed with the new build, and the same order does nothing")
+    @Test("a board is flashed and comes back armed; the same order again does nothing")
     func flashes() async throws {
         let new = try FlashTestKit.firmware(FlashTestKit.next)
         let board = try await FlashBoard.start()
@@ -85,7 +85,7 @@ struct FlashDeskTests {
         await after.end()
     }
 
-    @Test("what the library has not, another kind, and a board that is away are told; nothing is written")
+    @Test("what cannot be flashed is told, and nothing is written")
     func refuses() async throws {
         let old = try FlashTestKit.firmware(FlashTestKit.old)
         let board = try await FlashBoard.start()

@@ -94,7 +94,8 @@ extension FlashReport.Status {
         case .flashed: "The board runs the new firmware and has said so."
         case .refused: "Board or image will not do; nothing was written."
         case .failed: "It could not begin; nothing was written."
-        case .putBack: "The new firmware did not prove itself; the former one was put back, and works."
+        case .putBack:
+            "The new firmware did not prove itself; the former one was put back, and works."
         case .stranded: "It was cut off; the board may have no firmware that works."
         }
     }
@@ -104,7 +105,8 @@ extension FlashReport.Status {
         case .running: "Leave the board plugged in."
         case .flashed: "Nothing: this was asked for."
         case .refused: "Check that the image is for this kind of board, and whole."
-        case .failed: "Check cable and port, that avrdude is installed, and that nobody else flashes."
+        case .failed:
+            "Check cable and port, that avrdude is installed, and that nobody else flashes."
         case .putBack: "Try another build; the reason says at which step it failed."
         case .stranded: "Plug the board in where it was and run cuelight-agent flash --resume."
         }

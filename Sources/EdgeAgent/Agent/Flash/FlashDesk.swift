@@ -65,7 +65,8 @@ package final class FlashDesk: @unchecked Sendable {
         task = Task { [service, log] in
             let end = await Self.resume(service, left, log)
             if let port { await service.leases.giveBack(port) }
-            service.loop.submit { self.recovered(left, end) }
+            guard let left else { return service.loop.submit { self.task = nil } }
+            finish(left.ended(end.status, reason: end.reason))
         }
     }
 
@@ -116,11 +117,6 @@ package final class FlashDesk: @unchecked Sendable {
         return runs?.build == left.order.build ? (.flashed, "") : (.failed, untouchedReason)
     }
 
-    private func recovered(_ left: FlashRecord?, _ end: End) {
-        task = nil
-        if let left { tell(left.order.id, end.status, reason: end.reason) }
-    }
-
     /// Does an order, or says why not. On the loop.
     /// - Parameter port: where the board is; nil if it is not connected.
     func take(_ order: FlashOrder, port: String?) {
@@ -130,51 +126,49 @@ package final class FlashDesk: @unchecked Sendable {
         guard record?.report.status != .running else {
             return log.warning("another flashing goes on; an order is not done")
         }
-        let isBusy = isBusy
         let begun = FlashRecord(
             order: order, port: port ?? "",
             report: FlashReport(id: order.id, status: .running, step: "asking"))
-        do {
-            try service.folder.save(begun)
-        } catch {
-            // It could not be done once only.
-            record = begun
-            return tell(order.id, .failed, reason: "The order cannot be written down: \(error)")
-        }
         record = begun
-        guard !isBusy else {
-            return tell(order.id, .failed, reason: "\(FlashProblem.inProgress)")
-        }
-        guard let port else {
-            return tell(order.id, .failed, reason: "The board is not connected to this agent.")
+        guard !isBusy else { return refuse(begun, "\(FlashProblem.inProgress)") }
+        guard port != nil else {
+            return refuse(begun, "The board is not connected to this agent.")
         }
         log.warning(
             "flashing as ordered",
             [
                 "board": .string("\(order.board)"), "kind": .string(order.kind),
-                "build": .string(order.build), "port": .string(port),
+                "build": .string(order.build), "port": .string(begun.port),
             ])
         changed()
-        start(order, port)
+        // No disk is waited for on the loop, which drives the other boards meanwhile.
+        task = Task {
+            let end = await flash(begun)
+            finish(begun.ended(end.status, reason: end.reason))
+        }
     }
 
-    private func start(_ order: FlashOrder, _ port: String) {
+    private func refuse(_ begun: FlashRecord, _ reason: String) {
+        Task { finish(begun.ended(.failed, reason: reason), isTask: false) }
+    }
+
+    /// Written down first: it is done once only.
+    private func flash(_ begun: FlashRecord) async -> End {
+        do {
+            try service.folder.save(begun)
+        } catch {
+            return (.failed, "The order cannot be written down: \(error)")
+        }
+        let order = begun.order
         let request = FlashService.Request(
-            port: port, board: order.kind, source: .build(order.build))
-        task = Task { [service] in
-            let end: End
-            do throws(FlashProblem) {
-                _ = try await service.flash(request) { progress in
-                    service.loop.submit { self.progressed(order.id, progress) }
-                }
-                end = (.flashed, "")
-            } catch {
-                end = (error.status, error.reportedReason)
+            port: begun.port, board: order.kind, source: .build(order.build))
+        do throws(FlashProblem) {
+            _ = try await service.flash(request) { [service] progress in
+                service.loop.submit { self.progressed(order.id, progress) }
             }
-            service.loop.submit {
-                self.task = nil
-                self.tell(order.id, end.status, reason: end.reason)
-            }
+            return (.flashed, "")
+        } catch {
+            return (error.status, error.reportedReason)
         }
     }
 
@@ -191,25 +185,32 @@ package final class FlashDesk: @unchecked Sendable {
         changed()
     }
 
-    /// It has ended.
-    private func tell(_ id: FlashJobID, _ status: FlashReport.Status, reason: String) {
-        guard var ended = record, ended.order.id == id else { return }
-        ended.report = FlashReport(
-            id: id, status: status, step: ended.report.step, percent: ended.report.percent,
-            reason: reason)
-        record = ended
-        if status == .flashed {
-            log.info("flashed", ["build": .string(ended.order.build)])
-        } else {
-            log.error("not flashed", ["status": .string(status.rawValue), "reason": .string(reason)])
-        }
+    /// It has ended: that is written down, then told. Any thread but the loop.
+    /// - Parameter isTask: whether the task ends with it.
+    private func finish(_ ended: FlashRecord, isTask: Bool = true) {
         do {
             try service.folder.save(ended)
         } catch {
             // The next start looks at the journal and the board, and comes to the same end.
             log.error("cannot keep how it ended", ["reason": .string("\(error)")])
         }
-        changed()
+        if ended.report.status == .flashed {
+            log.info("flashed", ["build": .string(ended.order.build)])
+        } else {
+            log.error(
+                "not flashed",
+                [
+                    "status": .string(ended.report.status.rawValue),
+                    "reason": .string(ended.report.reason),
+                ])
+        }
+        loop.submit { [self] in
+            if isTask { task = nil }
+            guard record?.order.id == ended.order.id else { return }
+            // The step at which it ended stays.
+            record = record?.ended(ended.report.status, reason: ended.report.reason)
+            changed()
+        }
     }
 
     /// The agent ends: what is being written is left to the journal and the next start.

@@ -10,6 +10,14 @@ struct FlashRecord: Hashable, Sendable, Codable {
     /// Where the board was.
     let port: String
     var report: FlashReport
+
+    func ended(_ status: FlashReport.Status, reason: String) -> FlashRecord {
+        FlashRecord(
+            order: order, port: port,
+            report: FlashReport(
+                id: order.id, status: status, step: report.step, percent: report.percent,
+                reason: reason))
+    }
 }
 
 extension FlashFolder {
