@@ -42,6 +42,8 @@ enum PayloadSamples {
         Identifier(high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0000 | number)
     }
 
+    private static let flashJob = FlashJobID(
+        high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0020)
     private static let board = BoardUID(value: 0x0123_4567_89AB_CDEF)
 
     private static let trace: Trace = {
@@ -171,6 +173,20 @@ enum PayloadSamples {
             Unlock(
                 board: board, channels: ["bell"], durationSeconds: 60,
                 expiresAtMilliseconds: 1_800_000_010_000)),
+        Sample(
+            "flash",
+            FlashOrder(
+                id: flashJob, board: board, kind: "uno", build: "0a1b2c3d",
+                expiresAtMilliseconds: 1_800_000_010_000)),
+        Sample(
+            "state-flashing",
+            AgentState(
+                isOnline: true, version: "0.2.0", startedAtMilliseconds: 1_800_000_000_000,
+                stopSequence: 0, isStopped: false,
+                boards: [BoardState(uid: board, condition: .offline)],
+                firmware: [FirmwareOffer(board: "uno", version: "0.2.0", build: "0a1b2c3d")],
+                flashing: FlashReport(
+                    id: flashJob, status: .running, step: "writing", percent: 45))),
         Sample(
             "board-state-unlocked", BoardState(uid: board, condition: .armed, unlocked: ["bell"])),
         Sample(

@@ -237,6 +237,23 @@ class Stage:
         self.wait("the simulated board", (self.folder / name).exists)
         return board
 
+    def start_uno_with_bootloader(self, name):
+        """A simulated Uno that can be flashed; `name` begins with "board"."""
+        loader = "/usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot/optiboot_atmega328.hex"
+        process = self.start(
+            name,
+            [
+                BUILD / "firmware" / "cuelight-board-avr", "--bootloader", loader,
+                "--firmware", BUILD / "firmware" / "uno.hex", "--pty-link", self.folder / name,
+                "--flash", self.folder / f"{name}.flash",
+                "--eeprom", self.folder / f"{name}.eeprom",
+                "--events", self.folder / f"{name}-events.jsonl",
+            ],
+            stdin=subprocess.PIPE,
+        )  # fmt: skip
+        self.wait("the Uno", (self.folder / name).exists)
+        return process
+
     def sign_in(self, email, handle, password):
         """Registers where needed, signs in, and returns the account."""
         try:

@@ -2,7 +2,9 @@
 
 Each case gets a stage of its own. Run by `make system-test`; a name as an argument runs one case."""
 
+import base64
 import fcntl
+import hmac
 import json
 import os
 import pathlib
@@ -82,6 +84,22 @@ class Show(Stage):
                 **more,
             },
         )
+
+    def expired(self, token, hours):
+        """The same access token as if it had expired so many hours ago."""
+        kept = (self.folder / "data" / "keys" / "access-token-key").read_text().strip()
+
+        def decoded(text):
+            return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+        def encoded(data):
+            return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+        fields = decoded(token.split(".")[1]).decode().split("|")
+        fields[3] = str(int(time.time() * 1000) - hours * 3_600_000)
+        body = "v1." + encoded("|".join(fields).encode())
+        code = hmac.digest(decoded(kept), f"access.{body}".encode(), "sha256")
+        return f"{body}.{encoded(code)}"
 
     def cue(self, word="go"):
         self.api.post(f"/api/v1/livestreams/{self.live}/comments", {"text": word})
@@ -773,8 +791,19 @@ def an_estop_while_postgresql_is_frozen_acts_and_says_that_it_is_not_written_dow
     show.command(show.board, "lamp", {"type": "set", "on": True})
     show.wait("the lamp", lambda: level(show, show.board, "lamp") == 1)
     show.wait_for(2)
+    # An hour later nobody's access token is good any more, and nobody gets a new one.
+    late, too_late = show.expired(friend.token, hours=1), show.expired(friend.token, hours=13)
+    for token, method in ((too_late, "PUT"), (late, "DELETE")):
+        lapsed_api = API(show.api.base)
+        lapsed_api.token = token
+        try:
+            lapsed_api.call(method, stop)
+            raise Failure(f"{method} with a token that has expired was answered")
+        except Failure as failure:
+            check(" 401 " in str(failure), str(failure))
     with show.frozen("postgres"):
         # The friend has never called before, and may all the same.
+        friend.token = late
         told = friend.put(stop)
         check(friend.status == 202, f"{friend.status}")
         check(names(told["confirmed"]) == ["desk"] and not told["unconfirmed"], f"{told}")
@@ -1426,23 +1455,90 @@ def boards_are_listed_simulated_and_the_log_is_read(show):
     show.forget("board-simulated")
 
 
-@case
-def a_board_is_flashed_under_a_running_agent_and_a_killed_flashing_is_ended_by_the_next_agent(show):
+def next_firmware():
+    """Another release of the Uno's firmware: its build."""
     build = subprocess.run(["sh", ROOT / "Tests" / "Peers" / "next_firmware.sh"], capture_output=True)
     check(build.returncode == 0, build.stderr)
-    loader = "/usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot/optiboot_atmega328.hex"
-    port = show.folder / "board-uno"
+    return json.loads((BUILD / "firmware-next" / "index.json").read_text())["firmware"][0]["build"]
+
+
+@case
+def a_board_is_flashed_by_the_api_and_what_cannot_be_is_refused(show):
+    build = next_firmware()
+    show.start_uno_with_bootloader("board-uno")
+    show.process("agent").kill()
+    show.process("agent").wait()
+    show.forget("agent")
+    # A library with one image that is whole, and one that is not.
+    images = show.folder / "images"
+    shutil.copytree(BUILD / "firmware-next", images)
+    index = json.loads((images / "index.json").read_text())
+    whole = next(one for one in index["firmware"] if one["board"] == "uno")
+    index["firmware"].append({**whole, "build": "0000dead", "sha256": "0" * 64})
+    (images / "index.json").write_text(json.dumps(index))
     show.start(
-        "board-uno",
-        [
-            BUILD / "firmware" / "cuelight-board-avr", "--bootloader", loader,
-            "--firmware", BUILD / "firmware" / "uno.hex", "--pty-link", port,
-            "--flash", show.folder / "uno.flash", "--eeprom", show.folder / "uno.eeprom",
-            "--events", show.folder / "board-uno-events.jsonl",
-        ],
-        stdin=subprocess.PIPE,
+        "agent",
+        show.agent_command("run", "--port", show.folder / "board", "--port",
+                           show.folder / "board-uno", "--images", images),
     )  # fmt: skip
-    show.wait("the Uno", port.exists)
+    space = f"/api/v1/workspaces/{show.space}"
+
+    def uno():
+        found = [d for d in show.api.get(f"{space}/devices") if d["manifest"]["board"] == "uno"]
+        return found[0] if found and found[0]["condition"] == "armed" else None
+
+    device = show.wait("the Uno", uno)
+    former = device["manifest"]["build"]
+    check([one["build"] for one in device["firmware"]] == [build, "0000dead"], device["firmware"])
+    path = f"{space}/devices/{device['id']}/flash"
+
+    def refused(what, code):
+        try:
+            show.api.post(path, {"build": what})
+        except Failure as failure:
+            check(f" {code} " in str(failure), failure)
+        else:
+            check(False, f"{what} was taken")
+
+    def ended():
+        job = show.api.get(path)
+        return job if job["status"] not in ("waiting", "running") else None
+
+    # What the agent has not is refused at once; what is damaged, by the agent and with its words.
+    refused("00000bad", 422)
+    refused(former, 422)
+    show.api.post(path, {"build": "0000dead"})
+    check(show.api.status == 202, f"answered {show.api.status}")
+    job = show.wait("the refusal", ended, seconds=120)
+    check(job["status"] == "refused" and "SHA-256" in job["reason"], job)
+    show.wait("the Uno as it was", uno)
+    check(uno()["manifest"]["build"] == former, "it was flashed")
+
+    show.api.post(path, {"build": build})
+    refused(build, 409)
+    seen = set()
+
+    def writes():
+        job = show.api.get(path)
+        seen.add(job["step"])
+        return job["step"] == "writing" and (job.get("percent") or 0) > 0
+
+    show.wait("progress", writes, seconds=120)
+    # The agent goes on with its other board.
+    before = len(show.ended())
+    show.cue()
+    show.wait_for(before + 1)
+    job = show.wait("the end of the flashing", ended, seconds=120)
+    check(job["status"] == "flashed" and job["former_build"] == former, job)
+    show.wait("the Uno with the new build", lambda: (uno() or device)["manifest"]["build"] == build)
+    check(uno()["flash"]["id"] == job["id"], "the device does not show its flashing")
+
+
+@case
+def a_board_is_flashed_under_a_running_agent_and_a_killed_flashing_is_ended_by_the_next_agent(show):
+    next_firmware()
+    port = show.folder / "board-uno"
+    show.start_uno_with_bootloader("board-uno")
 
     def restart_agent():
         show.process("agent").kill()

@@ -51,7 +51,7 @@ final class ConsoleStream: Sendable {
     }
 
     private static let schema = Schema.object([
-        .required("type", .choice(["event", "cue", "command", "changed", "ended"])),
+        .required("type", .choice(["event", "cue", "command", "flash", "changed", "ended"])),
         .required("data", .freeObject(maxValues: 1000)),
     ])
 }

@@ -128,7 +128,8 @@ struct ControlPlane: Sendable {
                     let staged = StageEvent(report, id: ids.next())
                     play(staged)
                     console.show("event", staged.event, in: staged.workspace)
-                }, measured: { links.take($0) }))
+                }, measured: { links.take($0) },
+                flashing: { console.show("flash", FlashJobJSON($0), in: $0.workspace) }))
     }
 
     private static func stage(

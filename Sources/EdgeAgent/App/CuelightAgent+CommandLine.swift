@@ -158,6 +158,7 @@ extension CuelightAgent {
         .init(
             "boards", "FILE",
             "boards without our firmware: Firmata, GPIO; else boards.json in the state folder"),
+        .init("images", "FOLDER", "firmware that the console may flash; else the package's"),
         .init("broker-ca", "FILE", "trust this authority for the broker's TLS"),
         .init(
             "log-level", "LEVEL", "the least that is logged",

@@ -23,14 +23,16 @@ struct DoctorCommand {
     }
 
     private func explain(_ word: String) throws -> Int32 {
-        guard let reason = Reason(rawValue: word) else {
-            let known = Reason.allCases.map(\.rawValue).sorted()
+        let found = Explanation.of(word)
+        guard !found.isEmpty else {
+            let known = Set(Explanation.all.map(\.word)).sorted()
             let near = NearestName.find(word, among: known)
             let hint =
                 near.map { "did you mean \($0)?" }
                 ?? "there are \(known.joined(separator: ", "))"
             throw UsageError("there is no reason \"\(word)\"; \(hint)", of: "doctor")
         }
-        return CuelightAgent.say("\(word): \(reason.sentence)\n\(reason.advice)\n")
+        return CuelightAgent.say(
+            found.map { "\(word): \($0.sentence)\n\($0.advice)\n" }.joined())
     }
 }

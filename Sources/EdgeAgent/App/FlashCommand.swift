@@ -115,47 +115,6 @@ struct FlashCommand {
         case .unfinished, .stranded: CuelightAgent.ExitCode.stranded
         }
     }
-
-    /// Ends what a flashing before this agent left, or waits for one that goes on, while the agent
-    /// drives its other boards: the port is leased before this returns. Nil if there is nothing
-    /// to do.
-    static func recovery(
-        _ folder: StateFolder, _ leases: PortLeases, _ loop: EventLoop, _ log: Log
-    ) async -> Task<Void, Never>? {
-        let flash = FlashFolder(folder)
-        guard flash.hasJournal else { return nil }
-        // What is wrong with the journal is told when it is resumed.
-        let port = (try? flash.journal())?.port
-        // An agent's own lease does not fail.
-        if let port { try? await leases.take(port, PortLeases.Limits.secondsMax) }
-        let service = FlashService(
-            folder: folder, library: .standard(programPath: Environment.programPath),
-            leases: leases, loop: loop)
-        let log = log.of("flash")
-        return Task {
-            for _ in 0..<waitsMax where !Task.isCancelled {
-                do throws(FlashProblem) {
-                    let report = try await service.resume { progress in
-                        if progress.percent == nil { log.info("\(progress)") }
-                    }
-                    if let report { log.info(words(report)) }
-                    break
-                } catch {
-                    guard error == .inProgress else {
-                        log.error("\(error)")
-                        break
-                    }
-                    log.info("waiting for a flashing that goes on")
-                    // Cancelled, the loop ends.
-                    try? await Task.sleep(for: .seconds(2))
-                }
-            }
-            if let port { await leases.giveBack(port) }
-        }
-    }
-
-    /// Of 2 s each: the longest flashing.
-    private static let waitsMax = 150
 }
 
 /// Progress for people: a bar on a terminal, else a line for every tenth.

@@ -38,13 +38,13 @@ struct RunCommand {
                     allowed: flags.all("allow-port"), denied: flags.all("deny-port")),
                 portWatch: portWatch, baud: baud, hosted: hosted,
                 brokerAuthorityFile: flags["broker-ca"],
+                firmware: flags["images"].map { FirmwareLibrary(folder: $0) }
+                    ?? .standard(programPath: Environment.programPath),
                 notifier: ServiceNotifier(environment: Environment.variables)),
             loop: loop, log: log,
             transport: ServerTransport.make(server: identity.server, loop: loop))
         do {
             try await signals.run(on: loop) {
-                let recovery = await FlashCommand.recovery(folder, worker.leases, loop, log)
-                defer { recovery?.cancel() }
                 try await worker.run()
             }
         } catch is CancellationError {

@@ -11,6 +11,7 @@ package enum Entity {
     package enum Rule {}
     package enum Cue {}
     package enum Command {}
+    package enum FlashJob {}
 }
 
 /// A person who signs in.
@@ -35,3 +36,5 @@ package typealias RuleID = Identifier<Entity.Rule>
 package typealias CueID = Identifier<Entity.Cue>
 /// One instruction to one channel.
 package typealias CommandID = Identifier<Entity.Command>
+/// One order to an agent to flash one board.
+package typealias FlashJobID = Identifier<Entity.FlashJob>

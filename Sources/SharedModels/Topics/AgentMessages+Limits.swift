@@ -20,6 +20,11 @@ extension AgentState {
             })
         else { return "an unlocked channel is not a plain word" }
         guard stopSequence >= 0 else { return "the stop sequence is negative" }
+        guard firmware?.count ?? 0 <= FirmwareOffer.offersMax else {
+            return "there is too much firmware"
+        }
+        if let problem = firmware?.lazy.compactMap(\.problem).first { return problem }
+        if let problem = flashing?.problem { return problem }
         return nil
     }
 }

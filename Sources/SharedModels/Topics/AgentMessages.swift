@@ -46,10 +46,15 @@ package struct AgentState: Hashable, Sendable, Codable {
     package let stopSequence: Int64
     package let isStopped: Bool
     package let boards: [BoardState]
+    /// The firmware that it can flash; nil for none, and from agents that cannot say so.
+    package let firmware: [FirmwareOffer]?
+    /// How the last flashing that it was told to do stands, also after a restart; nil for none.
+    package let flashing: FlashReport?
 
     package init(
         isOnline: Bool, version: String, startedAtMilliseconds: Int64, stopSequence: Int64,
-        isStopped: Bool, boards: [BoardState]
+        isStopped: Bool, boards: [BoardState], firmware: [FirmwareOffer]? = nil,
+        flashing: FlashReport? = nil
     ) {
         self.isOnline = isOnline
         self.version = version
@@ -57,9 +62,12 @@ package struct AgentState: Hashable, Sendable, Codable {
         self.stopSequence = stopSequence
         self.isStopped = isStopped
         self.boards = boards
+        self.firmware = firmware
+        self.flashing = flashing
     }
 
     private enum CodingKeys: String, CodingKey {
+        case firmware, flashing
         case isOnline = "online", version, startedAtMilliseconds = "started_at_ms"
         case stopSequence = "stop_sequence", isStopped = "stopped", boards
     }

@@ -29,15 +29,23 @@ private struct Desk {
     let told = Told()
     let pool: PostgresPool
     let service: AccountsService
+    let signer: TokenSigner
 
-    /// - Parameter pool: of another desk, whose process this one follows.
-    init(pool: PostgresPool? = nil) async throws {
+    /// - Parameters:
+    ///   - pool: of another desk, whose process this one follows.
+    ///   - signer: its signer.
+    init(pool: PostgresPool? = nil, signer: TokenSigner? = nil) async throws {
+        if let signer {
+            self.signer = signer
+        } else {
+            self.signer = try TokenSigner(purpose: "access", key: SecureRandom.bytes(32))
+        }
         if let pool { self.pool = pool } else { self.pool = try await TestDatabase.make().pool }
         let hands = hands
         let told = told
         service = AccountsService(
             pool: self.pool, hasher: try PasswordHasher(cost: .least),
-            signer: try TokenSigner(purpose: "access", key: SecureRandom.bytes(32)),
+            signer: self.signer,
             unixMilliseconds: { hands.now }, rightsChanged: { told.add($0) })
     }
 
@@ -74,13 +82,49 @@ struct AccountsTests {
         #expect(desk.told.all == [.session(ended.session), .session(reused.session)])
         // When this process has forgotten what it ended, as it does at the next end, the database
         // knows.
-        desk.hands.move(AccountsService.Limits.accessLifetime * 2)
+        desk.hands.move(
+            AccountsService.Limits.accessLifetime + AccountsService.Limits.pressGrace)
         try await desk.service.logOut(try await logIn().session)
         #expect(try await isOpen(ended) == false)
         #expect(try await isOpen(reused) == false)
         #expect(try await isOpen(lasting))
         desk.hands.move(AccountsService.Limits.sessionLifetime)
         #expect(try await isOpen(lasting) == false)
+    }
+
+    @Test("an expired token presses for twelve hours, unless its session was ended")
+    func presses() async throws {
+        let desk = try await Desk()
+        let ana = try await desk.ana()
+        func logIn() async throws -> SessionTokens {
+            try await desk.service.logIn(email: "ana@example.org", password: "correct horse")
+        }
+        let (lasting, ended) = (try await logIn(), try await logIn())
+        func presses(_ tokens: SessionTokens, _ service: AccountsService? = nil) -> Bool {
+            (service ?? desk.service).presser(accessToken: tokens.accessToken)?.account == ana.id
+        }
+        desk.hands.move(AccountsService.Limits.accessLifetime)
+        #expect(desk.service.caller(accessToken: lasting.accessToken) == nil)
+        #expect(presses(lasting) && presses(ended))
+        try await desk.service.logOut(ended.session)
+        #expect(presses(lasting) && !presses(ended))
+        let stranger = try TokenSigner(purpose: "access", key: SecureRandom.bytes(32))
+        let forged = AccessToken(
+            account: ana.id, session: lasting.session, role: .user,
+            expiresAtMilliseconds: desk.hands.now - 1)
+        #expect(desk.service.presser(accessToken: forged.signed(by: stranger)) == nil)
+        // The last moment, also for a process that has just started.
+        desk.hands.move(AccountsService.Limits.pressGrace - .milliseconds(1))
+        let after = try await Desk(pool: desk.pool, signer: desk.signer)
+        after.hands.move(
+            AccountsService.Limits.accessLifetime + AccountsService.Limits.pressGrace
+                - .milliseconds(1))
+        try await after.service.load()
+        for service in [desk.service, after.service] {
+            #expect(presses(lasting, service) && !presses(ended, service))
+        }
+        desk.hands.move(.milliseconds(1))
+        #expect(!presses(lasting))
     }
 
     @Test("a change of members is told once it is made, and not if it is refused")

@@ -1,4 +1,5 @@
 package import Crypto
+internal import Platform
 package import SharedModels
 
 /// What an access token says: who calls, in which session, until when. Its written form is a
@@ -25,13 +26,16 @@ package struct AccessToken: Sendable, Hashable {
     }
 
     /// Reads a token; nil if it was not signed by us, or is not one of these, or has expired.
-    package init?(_ text: String, signer: TokenSigner, unixMilliseconds: Int64) {
+    /// - Parameter grace: how long ago it may have expired.
+    package init?(
+        _ text: String, signer: TokenSigner, unixMilliseconds: Int64, grace: Duration = .zero
+    ) {
         // Why it is refused is nobody's business but ours.
         guard let payload = try? signer.payload(of: text) else { return nil }
         let parts = String(decoding: payload, as: UTF8.self).split(separator: "|")
         guard parts.count == 4, let account = AccountID(parts[0]),
             let session = SessionID(parts[1]), let role = PlatformRole(rawValue: String(parts[2])),
-            let expiry = Int64(parts[3]), expiry > unixMilliseconds
+            let expiry = Int64(parts[3]), expiry > unixMilliseconds - grace.millisecondsClamped
         else { return nil }
         self.init(
             account: account, session: session, role: role, expiresAtMilliseconds: expiry)

@@ -14,6 +14,11 @@ package final class AccountsService: Sendable {
         package static let accessLifetime = Duration.seconds(15 * 60)
         package static let sessionLifetime = Duration.seconds(30 * 24 * 3600)
         package static let loginCodeLifetime = Duration.seconds(10 * 60)
+        /// How long after its end an access token may still press an E-stop, and nothing else:
+        /// while the database is away nobody gets a new one.
+        package static let pressGrace = Duration.seconds(12 * 3600)
+        /// Ended sessions remembered; beyond it those whose access tokens have expired go first.
+        package static let rememberedEnds = 100_000
         /// How long a role is believed without looking again; a change made by this process
         /// counts at once.
         package static let roleMemory = Duration.seconds(5)
@@ -27,7 +32,8 @@ package final class AccountsService: Sendable {
     private let signer: TokenSigner
     private let unixMilliseconds: @Sendable () -> Int64
     private let ids: IDGenerator
-    /// Sessions ended while their access tokens were valid; kept until those have expired.
+    /// Sessions that were ended, and until when (Unix milliseconds) an access token of theirs might
+    /// otherwise still press an E-stop.
     private let revoked = Mutex<[SessionID: Int64]>([:])
     private let roles = Mutex(RememberedRoles())
     private let rightsChanged: @Sendable (RightsChange) -> Void
@@ -194,6 +200,17 @@ package final class AccountsService: Sendable {
         return token
     }
 
+    /// Who may press an E-stop, although the access token has expired: for `pressGrace`, and unless
+    /// the session is known to have been ended. Asks no database, as none may be there; whether
+    /// the account is a member must be remembered (`rememberedRole`).
+    package func presser(accessToken: String) -> AccessToken? {
+        let token = AccessToken(
+            accessToken, signer: signer, unixMilliseconds: unixMilliseconds(),
+            grace: Limits.pressGrace)
+        guard let token, revoked.withLock({ $0[token.session] == nil }) else { return nil }
+        return token
+    }
+
     /// Whether a session goes on, however old its access tokens are: the account is there, and it
     /// was neither ended nor has it expired. Asks the database, unless this process ended it.
     package func isOpen(_ session: SessionID, of account: AccountID) async throws -> Bool {
@@ -204,10 +221,9 @@ package final class AccountsService: Sendable {
 
     /// Reads what was revoked lately, and for the E-stop who is a member of what; at start.
     package func load() async throws {
-        let since = Timestamp(
-            unixMilliseconds: unixMilliseconds() - Limits.accessLifetime.millisecondsClamped)
+        let since = Timestamp(unixMilliseconds: unixMilliseconds() - Self.revocationMemory)
         for (session, time) in try await store.sessionsRevoked(since: since) {
-            let end = time.unixMilliseconds + Limits.accessLifetime.millisecondsClamped
+            let end = time.unixMilliseconds + Self.revocationMemory
             revoked.withLock { $0[session] = end }
         }
         for member in try await store.newestMembers(limit: Limits.rememberedRoles) {
@@ -347,9 +363,17 @@ package final class AccountsService: Sendable {
         let now = unixMilliseconds()
         revoked.withLock { revoked in
             revoked = revoked.filter { $0.value > now }
-            revoked[session] = now + Limits.accessLifetime.millisecondsClamped
+            if revoked.count >= Limits.rememberedEnds {
+                let press = Limits.pressGrace.millisecondsClamped
+                revoked = revoked.filter { $0.value - press > now }
+            }
+            revoked[session] = now + Self.revocationMemory
         }
     }
+
+    /// How long the end of a session matters, milliseconds.
+    private static let revocationMemory =
+        (Limits.accessLifetime + Limits.pressGrace).millisecondsClamped
 
     private static func newRefreshToken() -> String {
         "clr_" + Base64URL.encode(SecureRandom.bytes(32))

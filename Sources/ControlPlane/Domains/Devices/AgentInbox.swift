@@ -39,6 +39,7 @@ final class AgentInbox: @unchecked Sendable {
     private let changed: @Sendable (WorkspaceID) -> Void
     private let appeared: @Sendable (AgentID) -> Void
     private let measured: @Sendable (LinkReport) -> Void
+    private let flashing: @Sendable (AgentID, FlashReport) -> Void
     /// One for each known agent and leaf that has spoken.
     private var visits: [Slot: Visit] = [:]
     private var outcomes: [AgentID: TokenBucket] = [:]
@@ -49,13 +50,16 @@ final class AgentInbox: @unchecked Sendable {
     ///   - changed: called on the loop when the state of an agent of the workspace changed.
     ///   - appeared: called on the loop when an agent was away and is there now.
     ///   - measured: called on the loop for each device whose link an agent tells of.
+    ///   - flashing: called on the loop with what an agent says of a flashing.
     init(
         client: MQTTClient, dispatcher: CommandDispatcher, manifests: ManifestKeeper,
         inputs: InputIntake, log: Log,
         changed: @escaping @Sendable (WorkspaceID) -> Void,
         appeared: @escaping @Sendable (AgentID) -> Void,
-        measured: @escaping @Sendable (LinkReport) -> Void
+        measured: @escaping @Sendable (LinkReport) -> Void,
+        flashing: @escaping @Sendable (AgentID, FlashReport) -> Void
     ) {
+        self.flashing = flashing
         self.client = client
         self.dispatcher = dispatcher
         self.manifests = manifests
@@ -112,7 +116,7 @@ final class AgentInbox: @unchecked Sendable {
         case .state: takeState(payload, topic)
         case .manifest: takeManifest(payload, topic)
         case .telemetry: takeTelemetry(payload, topic)
-        case .outcome, .input, .command, .cancel, .estop, .unlock: break
+        case .outcome, .input, .command, .cancel, .estop, .unlock, .flash: break
         }
     }
 
@@ -144,7 +148,9 @@ final class AgentInbox: @unchecked Sendable {
         let known = dispatcher.directory.agents[topic.agent]
         guard known?.state != state else { return }
         dispatcher.updateDirectory { $0.update(topic.agent) { $0.state = state } }
-        changed(topic.workspace)
+        // Progress alone is told by itself.
+        if !state.isSame(but: known?.state) { changed(topic.workspace) }
+        if let report = state.flashing { flashing(topic.agent, report) }
         if state.isOnline, known?.isOnline == false { appeared(topic.agent) }
     }
 

@@ -174,14 +174,16 @@ package final class CommandDispatcher: @unchecked Sendable {
         }
     }
 
-    /// Hands an unlocking to the board's agent, once. On the loop.
-    package func publish(_ unlock: Unlock, to agent: Agent) {
+    /// Hands a message to an agent, once and within some time. On the loop.
+    package func publish(
+        _ message: some Encodable, _ leaf: Topic.Leaf, in workspace: WorkspaceID,
+        to agent: AgentID, within lifetime: Duration
+    ) {
         loop.preconditionOnLoop()
-        let topic = Topic(workspace: agent.workspace, agent: agent.id, leaf: .unlock)
-        let until = Self.sum(
-            surroundings.monotonicNanoseconds(), Unlock.lifetimeMilliseconds * 1_000_000)
+        let topic = Topic(workspace: workspace, agent: agent, leaf: leaf)
+        let until = Self.sum(surroundings.monotonicNanoseconds(), lifetime.nanosecondsClamped)
         // Plain numbers and text are encoded, which cannot fail.
-        guard let payload = try? encoder.encode(unlock) else { return }
+        guard let payload = try? encoder.encode(message) else { return }
         surroundings.publish(topic, Array(payload), until) { _ in }
     }
 

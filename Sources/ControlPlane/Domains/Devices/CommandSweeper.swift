@@ -15,6 +15,7 @@ struct CommandSweeper: Worker {
             dispatcher.loop.submit {
                 dispatcher.tick()
                 service.repeatUnconfirmedStops()
+                service.flashes.tick()
             }
             seconds += 1
             guard seconds % 3600 == 0 else { continue }

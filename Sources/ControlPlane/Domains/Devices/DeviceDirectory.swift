@@ -189,6 +189,12 @@ package struct DeviceDirectory: Sendable {
         return agent.telemetry?.links.first { $0.uid == device.board }
     }
 
+    /// The firmware that the agent of a device has for its kind of board; none while it is away.
+    package func firmware(for device: Device) -> [FirmwareOffer] {
+        guard let agent = agents[device.agent], agent.isOnline else { return [] }
+        return (agent.state?.firmware ?? []).filter { $0.board == device.manifest.board }
+    }
+
     /// Whether an E-stop holds the device, at whatever level.
     package func isStopped(_ device: Device) -> Bool {
         stops.contains(.workspace(device.workspace)) || stops.contains(.agent(device.agent))

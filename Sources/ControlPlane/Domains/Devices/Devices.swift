@@ -43,13 +43,17 @@ package struct Devices: Sendable {
         package var input: @Sendable (InputReport) -> Void
         /// An agent told what a device's link has counted. On the stage loop.
         package var measured: @Sendable (LinkReport) -> Void
+        /// A flashing was ordered, went on, or has ended. On the stage loop.
+        package var flashing: @Sendable (FlashJob) -> Void
 
         package init(
             command: @escaping @Sendable (CommandRecord, Outcome?) -> Void,
             changed: @escaping @Sendable (WorkspaceID) -> Void,
             input: @escaping @Sendable (InputReport) -> Void,
-            measured: @escaping @Sendable (LinkReport) -> Void = { _ in }
+            measured: @escaping @Sendable (LinkReport) -> Void = { _ in },
+            flashing: @escaping @Sendable (FlashJob) -> Void = { _ in }
         ) {
+            self.flashing = flashing
             self.command = command
             self.changed = changed
             self.input = input
@@ -87,7 +91,7 @@ package struct Devices: Sendable {
         service = DevicesService(
             pool: pool, signer: signer, client: client, dispatcher: dispatcher, log: log,
             unixMilliseconds: unixMilliseconds, changed: reports.changed, input: reports.input,
-            measured: reports.measured)
+            measured: reports.measured, flashing: reports.flashing)
         endpoints =
             DevicesRoutes(
                 service: service, broker: broker, serverPublicKey: signer.publicKey.description,

@@ -17,6 +17,7 @@ extension DevicesError: HTTPRepresentable {
                 "The request is not signed by the agent's key, or its clock is far off.")
         case .notArmed:
             .conflict("not_armed", "The board is not armed, or it is stopped.")
+        case .cannotFlash(let code, let message): .conflict(code, message)
         case .tooMany(let what): .conflict("too_many", "There are too many \(what).")
         }
     }

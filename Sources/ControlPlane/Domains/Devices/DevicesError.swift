@@ -12,4 +12,6 @@ package enum DevicesError: Error, Equatable, Sendable {
     case tooMany(String)
     /// The board is not armed, or stopped, so nothing of it can be unlocked.
     case notArmed
+    /// The board cannot be flashed now: a word and a sentence that say why.
+    case cannotFlash(String, String)
 }

@@ -144,6 +144,8 @@ struct DeviceJSON: Encodable {
     let manifest: BoardManifest
     let inputs: [Input]
     let unlocked: [String]
+    let firmware: [FirmwareJSON]
+    let flash: FlashJobJSON?
     let createdAtMilliseconds: Int64
 
     struct Input: Encodable {
@@ -158,8 +160,10 @@ struct DeviceJSON: Encodable {
 
     init(
         _ device: Device, state: BoardState, link: AgentTelemetry.Link?, isStopped: Bool,
-        inputs: [(String, InputValue)]
+        inputs: [(String, InputValue)], firmware: [FirmwareOffer], flash: FlashJob?
     ) {
+        self.firmware = firmware.map { FirmwareJSON(version: $0.version, build: $0.build) }
+        self.flash = flash.map(FlashJobJSON.init)
         id = device.id
         agentID = device.agent
         boardUID = device.board
@@ -180,7 +184,7 @@ struct DeviceJSON: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case id, agentID = "agent_id", boardUID = "board_uid", name, condition, fault
-        case isStopped = "stopped", link, manifest, inputs, unlocked
+        case isStopped = "stopped", link, manifest, inputs, unlocked, firmware, flash
         case createdAtMilliseconds = "created_at_ms"
     }
 
@@ -211,6 +215,10 @@ struct DeviceJSON: Encodable {
             .required(
                 "unlocked", .array(of: .text, 0...BoardManifest.channelsMax),
                 "its dangerous channels that may be used now"),
+            .required(
+                "firmware", .array(of: FirmwareJSON.schema, 0...FirmwareOffer.offersMax),
+                "what its agent can flash onto it"),
+            .optional("flash", FlashJobJSON.schema, "the last flashing; absent if there was none"),
             .required("created_at_ms", .unixMilliseconds),
         ]))
 }

@@ -13,7 +13,8 @@ struct DevicesRoutes {
     private static let workspace = "/api/v1/workspaces/{workspace_id:uuid}"
 
     var endpoints: [Endpoint] {
-        tokens + pairing + agents + devices + [unlocking] + commands + stops
+        tokens + pairing + agents + devices + [unlocking] + FlashRoutes(service: service).endpoints
+            + commands + stops
     }
 
     // Agent tokens.
@@ -154,7 +155,7 @@ struct DevicesRoutes {
                 let items = devices.map {
                     DeviceJSON(
                         $0.0, state: $0.1, link: $0.link, isStopped: $0.isStopped,
-                        inputs: $0.inputs)
+                        inputs: $0.inputs, firmware: $0.firmware, flash: $0.flash)
                 }
                 return try .page(items, nextCursor: nil)
             },

@@ -26,7 +26,8 @@ extension DevicesService {
             dispatcher.publish(
                 Unlock(
                     board: device.board, channels: channels, durationSeconds: seconds,
-                    expiresAtMilliseconds: expiry), to: agent)
+                    expiresAtMilliseconds: expiry), .unlock, in: workspace, to: agent.id,
+                within: .milliseconds(Unlock.lifetimeMilliseconds))
             return nil
         }
         if let problem { throw problem }

@@ -40,15 +40,18 @@ package final class DevicesService: Sendable {
     let stopKeeper: StopKeeper
     /// Who waits for what agents say of a stop.
     let stopWaits: StopWaits
+    let flashes: FlashJobs
+    let flashStore: FlashStore
     /// To be run by the process.
-    package var workers: [any Worker] { [notices, manifests, stopKeeper] }
+    package var workers: [any Worker] { [notices, manifests, stopKeeper, flashes] }
 
     package init(
         pool: PostgresPool, signer: BrokerCredentialSigner, client: MQTTClient,
         dispatcher: CommandDispatcher, log: Log, unixMilliseconds: @escaping @Sendable () -> Int64,
         changed: @escaping @Sendable (WorkspaceID) -> Void,
         input: @escaping @Sendable (InputReport) -> Void,
-        measured: @escaping @Sendable (LinkReport) -> Void
+        measured: @escaping @Sendable (LinkReport) -> Void,
+        flashing: @escaping @Sendable (FlashJob) -> Void
     ) {
         store = DevicesStore(pool: pool)
         commands = CommandStore(pool: pool)
@@ -71,6 +74,11 @@ package final class DevicesService: Sendable {
                     of: device, to: agents, unixMilliseconds(), notices: notices,
                     dispatcher: dispatcher)
             })
+        flashStore = FlashStore(pool: pool)
+        let flashes = FlashJobs(
+            store: flashStore, dispatcher: dispatcher, log: self.log,
+            unixMilliseconds: unixMilliseconds, changed: flashing)
+        self.flashes = flashes
         let stopWaits = StopWaits(loop: dispatcher.loop)
         self.stopWaits = stopWaits
         stopKeeper = StopKeeper(
@@ -87,7 +95,8 @@ package final class DevicesService: Sendable {
             changed: { workspace in
                 stopWaits.tell()
                 changed(workspace)
-            }, appeared: { notices.publishStops(of: [$0]) }, measured: measured)
+            }, appeared: { notices.publishStops(of: [$0]) }, measured: measured,
+            flashing: { flashes.take($1, of: $0) })
     }
 
     /// A stopped device that came to another agent: both must know.
@@ -127,8 +136,11 @@ package final class DevicesService: Sendable {
                 for stop in stops { directory.setStop(stop, isStopped: true) }
             }
         }
+        try await flashes.load()
         notices.watchConnection()
     }
+
+    func makeFlashID() -> FlashJobID { ids.next() }
 
     /// Subscribes to what agents say. Call once, before the client runs.
     package func subscribe() { inbox.subscribe() }
@@ -255,16 +267,18 @@ package final class DevicesService: Sendable {
         agents: [Agent],
         devices: [(
             Device, BoardState, link: AgentTelemetry.Link?, isStopped: Bool,
-            inputs: [(String, InputValue)]
+            inputs: [(String, InputValue)], firmware: [FirmwareOffer], flash: FlashJob?
         )]
     ) {
-        await dispatcher.run { dispatcher in
+        let flashes = flashes
+        return await dispatcher.run { dispatcher in
             let directory = dispatcher.directory
             let devices = directory.devices(of: workspace).map { device in
                 (
                     device, directory.condition(of: device), link: directory.link(of: device),
                     isStopped: directory.isStopped(device),
-                    inputs: directory.inputs(of: device).map { ($0.channel, $0.value) }
+                    inputs: directory.inputs(of: device).map { ($0.channel, $0.value) },
+                    firmware: directory.firmware(for: device), flash: flashes.job(of: device.id)
                 )
             }
             return (directory.agents(of: workspace), devices)

@@ -24,11 +24,17 @@ PAGE(console_boot_js) = {
 PAGE(console_dom_js) = {
 #embed "../Pages/console/dom.js"
 };
+PAGE(console_faults_js) = {
+#embed "../Pages/console/faults.js"
+};
 PAGE(console_feed_view_js) = {
 #embed "../Pages/console/feed-view.js"
 };
 PAGE(console_feed_js) = {
 #embed "../Pages/console/feed.js"
+};
+PAGE(console_flash_js) = {
+#embed "../Pages/console/flash.js"
 };
 PAGE(console_format_js) = {
 #embed "../Pages/console/format.js"

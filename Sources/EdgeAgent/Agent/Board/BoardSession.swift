@@ -340,7 +340,7 @@ package struct BoardSession: Sendable {
         if fault == Self.bootLoop { fault = "" }
     }
 
-    private static let bootLoop = "boot_loop"
+    private static let bootLoop = BoardFault.bootLoop.rawValue
 
     package mutating func report(_ fault: BoardEvent.Fault) { self.fault = fault.word }
 

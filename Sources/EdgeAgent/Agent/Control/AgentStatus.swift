@@ -65,6 +65,9 @@ package struct AgentStatus: Hashable, Sendable, Codable {
     }
 
     package struct Port: Hashable, Sendable, Codable {
+        /// The trouble of a port that may not be opened.
+        static let leftAlone = "left alone, as --allow-port and --deny-port say"
+
         package var path: String
         /// What the USB device says of itself; empty if nothing.
         package var usb: String
@@ -99,12 +102,14 @@ package struct AgentStatus: Hashable, Sendable, Codable {
     package var ports: [Port]
     /// Nil if ports are not found by themselves.
     package var portWatch: PortWatch?
+    /// How the last flashing that was ordered stands; nil for none.
+    package var flashing: FlashReport?
     /// The latest, newest last.
     package var outcomes: [Outcome]
 
     private enum CodingKeys: String, CodingKey {
         case version, isOnline = "online", brokerTrouble = "broker_trouble"
         case isStopped = "stopped", stopSequence = "stop_sequence", telemetry, received
-        case executed, boards, ports, portWatch = "port_watch", outcomes
+        case executed, boards, ports, portWatch = "port_watch", flashing, outcomes
     }
 }

@@ -174,6 +174,12 @@ package struct Doctor: Sendable {
         return paths.map { path in
             if let known = status?.ports.first(where: { $0.path == path }) {
                 guard !known.trouble.isEmpty else { return Finding(.good, "port", path) }
+                if known.trouble == AgentStatus.Port.leftAlone {
+                    return Finding(
+                        .note, "port", "\(path): \(known.trouble)",
+                        advice: "If it shall be used, change AGENT_FLAGS in "
+                            + "/etc/default/cuelight-agent, and start the agent anew.")
+                }
                 return Finding(.bad, "port", "\(path): \(known.trouble)")
             }
             guard access(path, F_OK) == 0 else {
@@ -251,15 +257,34 @@ package struct Doctor: Sendable {
                     "\(status.telemetry.droppedOutcomes) outcomes were dropped for want of room"))
         }
         for board in status.boards { findings += self.findings(of: board) }
-        for outcome in status.outcomes.suffix(5) where outcome.status != .executed {
-            let advice = Reason(rawValue: outcome.reason)?.advice ?? ""
+        if let flashing = status.flashing, flashing.status.isEnd, flashing.status != .flashed {
             findings.append(
                 Finding(
-                    .note, "command \(outcome.command)",
-                    "\(outcome.status.rawValue) (\(outcome.reason)): \(outcome.detail)",
-                    advice: advice))
+                    flashing.status == .stranded ? .bad : .note,
+                    "flashing (\(flashing.status.rawValue))",
+                    "\(flashing.status.sentence) \(flashing.reason)",
+                    advice: flashing.status.advice))
         }
-        return findings
+        return findings + refusals(in: status.outcomes)
+    }
+
+    /// Why the latest commands were not done: each reason once, the most frequent first, with how
+    /// often and what was said last.
+    static func refusals(in outcomes: [Outcome]) -> [Finding] {
+        let refused = outcomes.filter { $0.status != .executed }
+        let groups = Dictionary(grouping: refused, by: \.reason).sorted {
+            ($1.value.count, $0.key) < ($0.value.count, $1.key)
+        }
+        return groups.map { reason, outcomes in
+            let count = outcomes.count == 1 ? "once" : "\(outcomes.count) times"
+            let last = outcomes[outcomes.count - 1]
+            let known = Reason(rawValue: reason)
+            let sentence = last.detail.isEmpty ? known?.sentence ?? "" : last.detail
+            return Finding(
+                .note, "refusal \(reason.isEmpty ? last.status.rawValue : reason)",
+                "\(count) among the latest commands: \(sentence)",
+                advice: known?.advice ?? "")
+        }
     }
 
     private static func findings(of board: AgentStatus.Board) -> [Finding] {
@@ -277,6 +302,10 @@ package struct Doctor: Sendable {
                 Finding(
                     .note, name, "has no watchdog: \(StatusText.noWatchdog)",
                     advice: "Put what must not stay on on a board with the Cuelight firmware."))
+        }
+        if let fault = BoardFault(told: board.fault) {
+            findings.append(
+                Finding(.note, "fault \(board.fault)", fault.sentence, advice: fault.advice))
         }
         for channel in board.channels where !channel.obstacle.isEmpty {
             findings.append(

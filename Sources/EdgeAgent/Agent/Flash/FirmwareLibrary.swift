@@ -80,9 +80,16 @@ package struct FirmwareLibrary: Hashable, Sendable {
     }
 
     /// The firmware for a board, checked.
-    package func firmware(for board: String) throws(FlashProblem) -> Firmware {
+    /// - Parameter build: which; nil for the first that the index names.
+    package func firmware(
+        for board: String, build: String? = nil
+    ) throws(FlashProblem) -> Firmware {
         let entries = try entries()
-        guard let entry = entries.first(where: { $0.board == board }) else {
+        let found = entries.first { $0.board == board && build ?? $0.build == $0.build }
+        guard let entry = found else {
+            if let build, entries.contains(where: { $0.board == board }) {
+                throw .refused("build \(build) for \"\(board)\" is not in \(folder) any more")
+            }
             let known = entries.map(\.board).sorted().joined(separator: ", ")
             throw .refused("there is no firmware for \"\(board)\" in \(folder), only: \(known)")
         }

@@ -24,6 +24,23 @@ package struct FlashProgress: Hashable, Sendable, CustomStringConvertible {
         self.percent = percent
     }
 
+    /// The step as a word on the wire; nil for what is of no interest there.
+    var word: String? {
+        switch step {
+        case .asking: "asking"
+        case .connecting: "connecting"
+        case .readingOld: "reading_old"
+        case .keepingImages: "keeping_images"
+        case .journaled: nil
+        case .writing: "writing"
+        case .verifying: "verifying"
+        case .awaitingHello: "awaiting_hello"
+        case .restoring: "restoring"
+        case .checkingRestored: "checking_restored"
+        case .committed: "committed"
+        }
+    }
+
     package var description: String {
         let words =
             switch step {

@@ -19,6 +19,8 @@ package struct FlashService: Sendable {
     package enum Source: Hashable, Sendable {
         /// The library's firmware for the board.
         case library
+        /// This build of the library's firmware for the board.
+        case build(String)
         /// A file that no index names.
         case file(String)
     }
@@ -123,6 +125,11 @@ package struct FlashService: Sendable {
         return try await write(journal, programmer, loader, progressed)
     }
 
+    /// What the board on a port runs, as it says itself; nil if it does not.
+    func running(on port: String) async throws(FlashProblem) -> FirmwareFacts? {
+        try await leased(port) { () async throws(FlashProblem) in try await ask(port) { _ in } }
+    }
+
     /// Who the board says it is; nil if it does not.
     private func ask(
         _ port: String, _ progressed: Reporter
@@ -151,6 +158,7 @@ package struct FlashService: Sendable {
         }
         switch request.source {
         case .library: return try library.firmware(for: board)
+        case .build(let build): return try library.firmware(for: board, build: build)
         case .file(let path):
             let firmware = try FirmwareLibrary.firmware(at: path)
             guard firmware.facts.board == board else {

@@ -18,7 +18,7 @@ extension AgentCore {
                 return BoardState(
                     uid: $0.uid, condition: $0.condition, fault: $0.fault,
                     unlocked: unlocked.isEmpty ? nil : unlocked)
-            })
+            }, firmware: desk?.offers, flashing: desk?.report)
     }
 
     package var telemetry: AgentTelemetry {
@@ -37,7 +37,7 @@ extension AgentCore {
 
     /// Publishes the state soon, and what the links have counted; changes that follow at once go
     /// with it.
-    func stateChanged() {
+    package func stateChanged() {
         guard isConnected, !isStatePending else { return }
         isStatePending = true
         loop.schedule(after: Limits.stateDelay) { [weak self] in

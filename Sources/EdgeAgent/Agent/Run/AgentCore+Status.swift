@@ -16,7 +16,7 @@ extension AgentCore {
                 .map { describe($0, at: now) },
             ports: ports(at: now),
             portWatch: watcher.map { AgentStatus.PortWatch(way: $0.way, trouble: $0.trouble) },
-            outcomes: recent)
+            flashing: desk?.report, outcomes: recent)
     }
 
     private func ports(at now: Int64) -> [AgentStatus.Port] {
@@ -28,7 +28,7 @@ extension AgentCore {
         let absent = setup.ports.missing.filter { drivers[$0] == nil }
             .map { ($0, SerialPort.Problem.missing.description) }
         let denied = setup.ports.denied().filter { drivers[$0] == nil }
-            .map { ($0, "left alone, as --allow-port and --deny-port say") }
+            .map { ($0, AgentStatus.Port.leftAlone) }
         let others = (absent + denied).map { path, trouble in
             AgentStatus.Port(
                 path: path, usb: setup.ports.usb(of: path)?.words ?? "", isOpen: false,

@@ -82,6 +82,8 @@ package final class AgentCore: @unchecked Sendable {
     /// Ports given away, without symbolic links, until when (monotonic nanoseconds).
     var leases: [String: Int64] = [:]
     var links: [BoardUID: LinkRecord] = [:]
+    /// Flashes boards as ordered; nil if nobody does. Set before the start.
+    package var desk: FlashDesk?
     var watcher: PortWatcher?
     /// Ports with changes that have not been looked at yet, at most `PortScanner.portsMax`.
     var news: Set<String> = []
@@ -159,6 +161,8 @@ package final class AgentCore: @unchecked Sendable {
         cutOffTimer?.cancel()
         inputAlarm.cancel()
         spooler.forget()
+        desk?.end()
+        desk = nil
     }
 
     /// The broker connection came or went. On the loop.

@@ -22,6 +22,8 @@ package final class AgentWorker: Worker {
         package var hosted: [HostedBoard]
         /// PEM file of the broker's authority; nil for the system's.
         package var brokerAuthorityFile: String?
+        /// What may be flashed as the control plane orders.
+        package var firmware: FirmwareLibrary?
         /// The service manager, if there is one.
         package var notifier: ServiceNotifier?
 
@@ -29,8 +31,10 @@ package final class AgentWorker: Worker {
             version: String, ports: [String], findsUSB: Bool, filter: PortFilter = PortFilter(),
             portWatch: PortWatcher.Choice = .auto, baud: Int = 115_200,
             hosted: [HostedBoard] = [], brokerAuthorityFile: String? = nil,
+            firmware: FirmwareLibrary? = nil,
             notifier: ServiceNotifier? = nil
         ) {
+            self.firmware = firmware
             self.version = version
             self.ports = ports
             self.findsUSB = findsUSB
@@ -105,12 +109,15 @@ package final class AgentWorker: Worker {
             uplink: Self.uplink(client, workspace: identity.workspace, agent: identity.agent),
             loop: loop, log: log)
         coreHandle.core = core
+        if let library = settings.firmware {
+            core.desk = FlashDesk(
+                FlashService(folder: folder, library: library, leases: .of(core), loop: loop),
+                log: log, changed: { [weak core] in core?.stateChanged() })
+        }
     }
 
-    /// Has ports of this agent for a while.
-    package var leases: PortLeases { PortLeases.of(core) }
-
     package func run() async throws {
+        await core.desk?.recover()
         // Before the broker may deliver: what waits there is meant for boards that the journal
         // knows, and must not come before what a dead process left is taken up.
         let control = try await start()
@@ -123,7 +130,7 @@ package final class AgentWorker: Worker {
 
     private func connectCore() {
         // The stop first, so that it is known before commands.
-        for leaf in [Topic.Leaf.estop, .cancel, .command, .unlock] {
+        for leaf in [Topic.Leaf.estop, .cancel, .command, .unlock, .flash] {
             let topic = Topic(workspace: identity.workspace, agent: identity.agent, leaf: leaf)
             client.subscribe(topic.name) { [core] message in core.receive(leaf, message.payload) }
         }

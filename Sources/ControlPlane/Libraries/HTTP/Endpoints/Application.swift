@@ -119,7 +119,7 @@ package struct Application: Sendable {
     ) async throws {
         switch endpoint.access {
         case .open: return
-        case .signedIn: guard caller != nil else { throw HTTPError.unauthenticated }
+        case .signedIn: guard let caller, !caller.isExpired else { throw HTTPError.unauthenticated }
         case .permission(let name):
             guard let caller else { throw HTTPError.unauthenticated }
             guard try await hooks.authorise(caller, name, call) else { throw HTTPError.forbidden }

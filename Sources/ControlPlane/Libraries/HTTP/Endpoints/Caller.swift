@@ -23,12 +23,15 @@ package struct Caller: Sendable, Hashable {
     package let role: String
     /// What a key is limited to; nil if it is not.
     package let scopes: Set<String>?
+    /// The credential has run out: nothing goes but what `Hooks.authorise` allows nevertheless.
+    package let isExpired: Bool
 
     package init(
         kind: Kind, subject: String, account: AccountID? = nil, session: SessionID? = nil,
         agent: AgentID? = nil, workspace: WorkspaceID? = nil, role: String = "user",
-        scopes: Set<String>? = nil
+        scopes: Set<String>? = nil, isExpired: Bool = false
     ) {
+        self.isExpired = isExpired
         self.kind = kind
         self.subject = subject
         self.account = account

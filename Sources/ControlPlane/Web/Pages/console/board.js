@@ -2,12 +2,14 @@
 
 import { patch, put } from "./api.js";
 import { fill, h, setText, strange } from "./dom.js";
+import { faultText } from "./faults.js";
+import { FlashPanel, isFlashing } from "./flash.js";
 import { milliseconds, plural, time } from "./format.js";
 import {
     describe, isInput, limitsOf, operationFields, operationsOf, readingText,
 } from "./operations.js";
 import {
-    actionButton, clearProblems, drawFigures, field, makeForm, markWrong, openDialog,
+    actionButton, clearProblems, confirmDialog, drawFigures, field, makeForm, markWrong, openDialog,
 } from "./parts.js";
 import { stopSwitch } from "./stop.js";
 import { hopsOf } from "./trace.js";
@@ -17,6 +19,7 @@ const CONDITIONS = {
     safe: ["Safe", "Answers; outputs are at their safe values; not armed"],
     armed: ["Armed", "Ready for commands"],
     estopped: ["E-stopped", "Its E-stop is latched; outputs are at their safe values"],
+    flashing: ["Updating", "Its firmware is being updated; its port is given away meanwhile"],
     quarantined: ["Put out of use", "It kept restarting; cuelight-agent release, or ten minutes"],
 };
 
@@ -35,6 +38,7 @@ export class BoardCard {
     #link = h("dl", { class: "figures link" });
     #channels = h("ul", { class: "channels" });
     #stop;
+    #flash;
     #shownName = null;
     #manifest = null;
     #readings = new Map();
@@ -43,14 +47,15 @@ export class BoardCard {
     constructor(workspace, stops, device) {
         this.#workspace = workspace;
         this.#stop = stopSwitch(stops, workspace, "device", device.id);
+        this.#flash = new FlashPanel(workspace);
         this.element = h("section", { class: "board", "data-device": device.id },
             h("header", {},
                 h("div", { class: "title" }, this.#name, this.#condition),
-                h("div", { class: "buttons" }, this.#stop.element,
+                h("div", { class: "buttons" }, this.#stop.element, this.#flash.button,
                     workspace.may("operate") && h("button", {
                         type: "button", class: "small", onclick: () => this.#rename(),
                     }, "Rename …"))),
-            this.#fault, this.#about, this.#link, this.#channels);
+            this.#fault, this.#about, this.#flash.element, this.#link, this.#channels);
     }
 
     update(device) {
@@ -60,11 +65,13 @@ export class BoardCard {
             this.#shownName = device.name;
             fill(this.#name, strange(device.name));
         }
-        const [word, meaning] = CONDITIONS[device.condition] ?? [device.condition, ""];
-        this.#condition.className = `condition ${device.condition}`;
+        const condition = isFlashing(device) && device.condition === "offline" ? "flashing"
+            : device.condition;
+        const [word, meaning] = CONDITIONS[condition] ?? [condition, ""];
+        this.#condition.className = `condition ${condition}`;
         this.#condition.title = meaning;
         setText(this.#condition, word);
-        setText(this.#fault, device.fault ? `Last fault: ${device.fault}` : "");
+        setText(this.#fault, faultText(device.fault));
         this.#fault.hidden = !device.fault;
         setText(this.#about, [
             manifest.board, `firmware ${manifest.firmware} (${manifest.build})`,
@@ -72,6 +79,7 @@ export class BoardCard {
             manifest.watchdog === false
                 && "no watchdog: what is on stays on if its computer dies",
         ].filter(Boolean).join(" · "));
+        this.#flash.update(device);
         drawFigures(this.#link, linkFigures(device.link));
         this.#stop.update();
         // What somebody is typing into survives, because channels change with the manifest only.
@@ -87,9 +95,7 @@ export class BoardCard {
                 this.#locks.get(channel.name))));
         }
         for (const [name, lock] of this.#locks) {
-            const isOpen = (device.unlocked ?? []).includes(name);
-            setText(lock.text, isOpen ? "unlocked" : "locked");
-            setText(lock.button, isOpen ? "Lock" : "Unlock for a minute");
+            this.#drawLock(name, lock);
         }
         for (const { channel: name, value, at_ms: at } of device.inputs ?? []) {
             const kind = manifest.channels.find((channel) => channel.name === name)?.kind;
@@ -100,24 +106,48 @@ export class BoardCard {
 
     // A dangerous channel does nothing until an operator unlocks it for a while.
     #makeLock(name) {
-        const text = h("span", { class: "quiet" });
+        const text = h("span", { class: "lock-text" });
         const problem = h("span", { role: "status" });
+        const report = (error) => setText(problem, error?.message ?? "");
         const button = actionButton("", { class: "small", "data-lock": name }, async () => {
-            const open = this.#device.unlocked ?? [];
-            const channels = open.includes(name) ? open.filter((one) => one !== name)
-                : [...open, name];
-            try {
-                await put(`${this.#workspace.path}/devices/${this.#device.id}/unlock`, {
-                    channels, for_s: UNLOCK_S,
-                });
-                setText(problem, "");
-            } catch (error) {
-                setText(problem, error.message);
-            }
-        });
-        const element = h("p", { class: "lock" }, text, " ",
+            const isOpen = (this.#device.unlocked ?? []).includes(name);
+            if (isOpen) await this.#unlock(name, false);
+            else this.#askToUnlock(name);
+        }, report);
+        const element = h("p", { class: "lock" }, text,
             this.#workspace.may("operate") && button, problem);
         return { element, text, button };
+    }
+
+    #drawLock(name, lock) {
+        const isOpen = (this.#device.unlocked ?? []).includes(name);
+        lock.element.classList.toggle("open", isOpen);
+        setText(lock.text, isOpen
+            ? "Dangerous, and unlocked: it moves when it is told to, until it locks itself again."
+            : "Dangerous, and locked: everything but off is refused until somebody unlocks it.");
+        setText(lock.button, isOpen ? "Lock now" : "Unlock …");
+        // Only an armed board can be unlocked; what is unlocked can always be locked.
+        lock.button.disabled = !isOpen && this.#device.condition !== "armed";
+        lock.button.title = lock.button.disabled ? "Only while the board is armed" : "";
+    }
+
+    #unlock(name, isOpen) {
+        const others = (this.#device.unlocked ?? []).filter((one) => one !== name);
+        return put(`${this.#workspace.path}/devices/${this.#device.id}/unlock`, {
+            channels: isOpen ? [...others, name] : others, for_s: UNLOCK_S,
+        });
+    }
+
+    #askToUnlock(name) {
+        confirmDialog({
+            title: `Unlock “${name}” for a minute?`,
+            text: [
+                "It is marked dangerous. While it is unlocked, rules and viewers can make it move.",
+                "See that nobody is in its way. It locks itself again after a minute, on an "
+                    + "E-stop, and when the board is disarmed.",
+            ],
+            yes: "Unlock for a minute", isDanger: true,
+        }, () => this.#unlock(name, true));
     }
 
     #rename() {

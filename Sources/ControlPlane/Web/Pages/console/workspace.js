@@ -187,6 +187,8 @@ export class Workspace {
         if (type === "changed") {
             if (data.what === "rules") this.rules.reload();
             else this.reloadStage();
+        } else if (type === "flash") {
+            this.showFlash(data);
         } else if (type === "event") {
             if (data.happening?.type === "control") this.livestreams.reload();
             if (data.happening?.type === "input") this.#read(data);
@@ -197,6 +199,14 @@ export class Workspace {
             if (data.status) this.#end(data);
             this.feed.takeCommand(data);
         }
+    }
+
+    /// How the flashing of a board stands; what it is afterwards comes with the next reading.
+    showFlash(job) {
+        const device = this.device(job.device_id);
+        if (!device) return;
+        device.flash = job;
+        this.#tell("devices");
     }
 
     // What an input says now. Many changes become one drawing.
