@@ -44,12 +44,13 @@ $(FW_OUT)/%/cue_board_table.h: hardware/boards/%.json $(FW)/tools/generate_board
 # ---- AVR boards. The Arduino core is not used; its package brings the bootloaders that the tests flash through.
 
 # Beside -Os: what makes gcc 5.4's images of this firmware smaller, found by trying; together some 1,100 bytes.
-AVR_SMALL := -mrelax -fira-algorithm=priority -fno-early-inlining -fno-if-conversion -fno-inline-small-functions \
-	-fno-ipa-sra -fno-move-loop-invariants -fno-rerun-cse-after-loop -fno-ssa-phiopt -fno-tree-dominator-opts \
-	-fno-tree-fre -fno-tree-reassoc -fno-tree-scev-cprop -fno-tree-sink -fno-tree-switch-conversion \
-	-mcall-prologues -mstrict-X -fno-toplevel-reorder
+AVR_SMALL := -mrelax --param=max-tail-merge-comparisons=100 -fira-algorithm=priority -flto-partition=none \
+	-fno-guess-branch-probability -fno-if-conversion -fno-inline-small-functions -fno-ipa-sra \
+	-fno-move-loop-invariants -fno-rerun-cse-after-loop -fno-ssa-phiopt -fno-toplevel-reorder \
+	-fno-tree-dominator-opts -fno-tree-fre -fno-tree-reassoc -fno-tree-scev-cprop -fno-tree-switch-conversion \
+	-maccumulate-args -mcall-prologues -mstrict-X
 AVR_FLAGS := -DF_CPU=16000000UL -DCUE_FIXED_BOARD -std=gnu11 -Os -flto -ffunction-sections -fdata-sections -fshort-enums $(AVR_SMALL)
-AVR_SOURCES := $(FW_CORE) $(wildcard $(FW)/Boards/avr/*.c)
+AVR_SOURCES := $(wildcard $(FW)/Boards/avr/*.c) $(FW_CORE)
 
 # avr_board BOARD MCU
 define avr_board

@@ -181,6 +181,7 @@ uint16_t cue_device_step(cue_device_t *device) {
     (void)cue_device_keep_clock(device);
     receive(device);
     drive(device);
+    receive(device); // twice a pass: a command waits half as long
     cue_sequence_step(device);
     watch(device);
     report(device);
