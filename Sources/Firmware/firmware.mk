@@ -1,5 +1,5 @@
 # Firmware: boards, simulators and their tests. Included by the top Makefile, and usable by itself:
-#   make -f Sources/Firmware/firmware.mk firmware        the Uno's image with its size report, and both simulators
+#   make -f Sources/Firmware/firmware.mk firmware        the Uno's image with its size report, and all simulators
 #   make -f Sources/Firmware/firmware.mk firmware-test   everything that tests them; the last line is "N passed, N failed"
 
 FW := Sources/Firmware
@@ -136,6 +136,12 @@ $(FW_OUT)/core-fuzz: $(FW)/Tests/fuzz_target.c $(FW)/Tests/fake_board.c $(FW)/Te
 		$(HOST_BOARD) $(FW_CORE) $(FW_CORE_HEADERS) $(FW_OUT)/host_stage/cue_board_table.h
 	@$(FUZZ_CLANG) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fuse-ld=lld -fno-sanitize-recover=all -I$(FW)/Core/src \
 		-I$(FW)/Tests -I$(FW)/Boards/host -I$(FW_OUT)/host_stage $(filter %.c,$^) -o $@
+
+# The same for FUZZ_RUNS inputs; ends with an error at the first crash, sanitizer's finding or output edge against the rules.
+FUZZ_RUNS ?= 2000000
+.PHONY: firmware-fuzz
+firmware-fuzz: $(FW_OUT)/core-fuzz
+	@$(FW_OUT)/core-fuzz -runs=$(FUZZ_RUNS) -max_len=512 -print_final_stats=1 -artifact_prefix=$(FW_OUT)/
 
 firmware-test: firmware $(FW_OUT)/core-test $(FW_OUT)/rv32.elf $(FW_OUT)/esp32/esp.stamp $(FW_OUT)/esp32c3/esp.stamp
 	@$(MAKE) --no-print-directory -f Sources/Firmware/firmware.mk $(FW_OUT)/core-fuzz >$(FW_OUT)/core-fuzz.log 2>&1 || rm -f $(FW_OUT)/core-fuzz
