@@ -221,7 +221,7 @@ def wired_estop(out):
         board.when_free(lambda: board.pulse(RELAY, 10))
 
 
-@test("stage: half of all commands reach their pin within 200 us of their last byte, 99 % within 250 us, and within 1 ms while everything moves")
+@test("stage: 99 % of all commands reach their pin within 200 us of their last byte, and within 1 ms while everything moves")
 def command_to_pin(out):
     with start(out, "uno_stage") as board:
         armed(board)
@@ -249,7 +249,7 @@ def command_to_pin(out):
                   f"p99 {found[len(found) * 99 // 100]} us, most {found[-1]} us (n={len(found)})")
         print(f"    longest pass {longest} us")
         assert len(delays[False]) == len(delays[True]) == 150
-        assert delays[False][75] <= 200 and delays[False][148] <= 250, delays[False][-5:]
+        assert delays[False][148] <= 200, delays[False][-5:]
         assert delays[True][148] <= 1000, delays[True][-5:]
         assert longest <= 1500, longest
 

@@ -93,13 +93,17 @@ struct FlashKillTests {
         }
     }
 
+    private static func uno(in folder: String) throws -> FirmwareLibrary.Entry {
+        try #require(FirmwareLibrary(folder: folder).entries().first { $0.board == "uno" })
+    }
+
     /// The next firmware for the board, and the old one, so that it is known by its build.
     private static func makeLibrary(in folder: String) throws {
         let files = FileManager.default
         try files.copyItem(atPath: FlashTestKit.next + "/uno.hex", toPath: folder + "/next.hex")
         try files.copyItem(atPath: FlashTestKit.old + "/uno.hex", toPath: folder + "/old.hex")
-        let next = try #require(FirmwareLibrary(folder: FlashTestKit.next).entries().first)
-        let old = try #require(FirmwareLibrary(folder: FlashTestKit.old).entries().first)
+        let next = try uno(in: FlashTestKit.next)
+        let old = try uno(in: FlashTestKit.old)
         let entries = [(next, "next.hex"), (old, "old.hex")].map { entry, file in
             """
             {"board":"uno","version":"\(entry.version)","build":"\(entry.build)",

@@ -29,7 +29,7 @@ package enum LinkRequest: Hashable, Sendable {
             case .emergencyStopClear: CUE_ESTOP_CLEAR
             case .countersRead: CUE_COUNTERS_READ
             case .identityWrite: CUE_IDENTITY_WRITE
-            case .unlock: Int(MinorOne.unlock)
+            case .unlock: CUE_UNLOCK
             }
         return UInt8(truncatingIfNeeded: number)
     }
@@ -104,26 +104,26 @@ package struct LinkCommand: Hashable, Sendable {
             bytes.append(UInt8(clamping: count == 0 ? all : count))
             bytes.append(u16: short(duration))
         case .glide(let angle, let move, let easing, let hold):
-            code = MinorOne.glide
+            code = CUE_OP_GLIDE
             bytes.append(u16: short(angle))
             bytes.append(u16: short(move))
             bytes.append(easing.number)
             bytes.append(u16: short(hold))
         case .brake(let duration):
-            code = MinorOne.brake
+            code = CUE_OP_BRAKE
             bytes.append(u16: short(duration))
         case .level(let permille, let fade, let duration):
-            code = MinorOne.level
+            code = CUE_OP_LEVEL
             bytes.append(u16: short(permille))
             bytes.append(u16: short(fade))
             bytes.append(u16: permille == 0 ? 0 : short(duration))
         case .effect(let effect, let color, let period, let duration):
-            code = MinorOne.effect
+            code = CUE_OP_EFFECT
             bytes += [effect.number, color.red, color.green, color.blue]
             bytes.append(u16: short(period))
             bytes.append(u16: short(duration))
         case .move(let position, let speed, let hold):
-            code = MinorOne.move
+            code = CUE_OP_MOVE
             bytes.append(u32: UInt32(bitPattern: Int32(clamping: position)))
             bytes.append(u16: short(speed))
             bytes.append(u16: short(hold))

@@ -199,8 +199,7 @@ void cue_tone_avr_write(uint16_t frequency_hz) {
     }
 }
 #else
-static void tone_stop(void) {
-}
+static void tone_stop(void) {}
 
 void cue_tone_avr_write(uint16_t frequency_hz) {
     (void)frequency_hz;
@@ -262,8 +261,7 @@ void cue_stepper_avr_run(void *context, const cue_channel_t *channel, cue_steppe
     }
 }
 #else
-static void stepper_stop(void) {
-}
+static void stepper_stop(void) {}
 
 void cue_stepper_avr_run(void *context, const cue_channel_t *channel, cue_stepper_t *stepper) {
     (void)context;
@@ -292,7 +290,8 @@ void cue_strip_avr_write(void *context, const cue_channel_t *channel, const uint
         uint8_t low = (uint8_t)(CUE_AVR_PORT(CUE_STRIP_PIN) & (uint8_t)~CUE_AVR_BIT(CUE_STRIP_PIN));
         uint8_t high = (uint8_t)(low | CUE_AVR_BIT(CUE_STRIP_PIN));
         for (; size >= 3; size -= 3) {
-            // A pixel takes 30 us, a byte of the uart 87. The pause for it is 2 us; a strip bears 5.
+            // A pixel takes 30 us, a byte of the uart 87. The pause for it is 2 us; a strip
+            // bears 5.
             cue_uart_avr_poll();
             uint8_t byte, bits, left = 3;
             __asm__ volatile(

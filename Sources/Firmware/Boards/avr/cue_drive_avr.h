@@ -1,8 +1,8 @@
 // What timers and bit patterns drive: servo, motor, light, buzzer, strip, stepper; and the clock.
 //
-// Timer 0 keeps the clock and the hang watch (overflow), paces the buzzer (compare A) and the stepper
-// (compare B); timer 1 makes servo pulses (OC1A); timer 2 makes the PWM of a light (OC2A) and of a
-// motor (OC2B).
+// Timer 0 keeps the clock and the hang watch (overflow), paces the buzzer (compare A) and the
+// stepper (compare B); timer 1 makes servo pulses (OC1A); timer 2 makes the PWM of a light (OC2A)
+// and of a motor (OC2B).
 #ifndef CUE_DRIVE_AVR_H
 #define CUE_DRIVE_AVR_H
 

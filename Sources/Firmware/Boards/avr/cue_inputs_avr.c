@@ -57,8 +57,7 @@ static int16_t distance_mm(void) {
         ticks = echo_ticks;
     }
     // 4 us a tick; 65536 * 343 * 4 / 2000 is 44958.
-    return ticks == 0 ? (int16_t)CUE_NO_READING
-                                       : (int16_t)((uint32_t)ticks * 44958u >> 16);
+    return ticks == 0 ? (int16_t)CUE_NO_READING : (int16_t)((uint32_t)ticks * 44958u >> 16);
 }
 #else
 static void trigger(const cue_channel_t *channel) {

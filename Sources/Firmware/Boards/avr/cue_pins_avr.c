@@ -1,7 +1,7 @@
 // Pins by number.
 #include "cue_pins_avr.h"
 #include "cue_compiler.h" // CUE_APART
-#include <util/atomic.h> // ATOMIC_BLOCK
+#include <util/atomic.h>  // ATOMIC_BLOCK
 
 static uint8_t __attribute__((noinline)) bit_of(uint8_t pin) {
     return CUE_AVR_BIT(pin);

@@ -9,7 +9,8 @@
 
 // Constants for a constant pin. PIN, DDR and PORT follow each other.
 #ifdef PORTL
-#define CUE_AVR_PORT_AT(pin) ((pin) < 56 ? 0x22u + 3u * ((pin) / 8u) : 0x102u + 3u * ((pin) / 8u - 7u))
+#define CUE_AVR_PORT_AT(pin)                                                                       \
+    ((pin) < 56 ? 0x22u + 3u * ((pin) / 8u) : 0x102u + 3u * ((pin) / 8u - 7u))
 #else
 #define CUE_AVR_PORT_AT(pin) (0x22u + 3u * ((pin) / 8u))
 #endif

@@ -6,8 +6,8 @@
 #include <string.h>          // memset
 #include <util/atomic.h>     // ATOMIC_BLOCK
 
-// Powers of two; one place of each stays free. An answer is longer than the shortest request, so that
-// 30 of these in a row need room.
+// Powers of two; one place of each stays free. An answer is longer than the shortest request, so
+// that 30 of these in a row need room.
 enum { RECEIVE_SIZE = 64, TRANSMIT_SIZE = 128 };
 
 // The names of UART 0's interrupts.
@@ -54,8 +54,8 @@ ISR(RECEIVED_vect) {
 
 void cue_uart_avr_poll(void) {
     if ((UCSR0A & _BV(RXC0)) != 0) {
-        // The interrupt's own code saves all that it changes. It ends with interrupts on, but one more
-        // instruction is carried out before any of them, and that one turns them off again.
+        // The interrupt's own code saves all that it changes. It ends with interrupts on, but one
+        // more instruction is carried out before any of them, and that one turns them off again.
         __asm__ volatile("call %x0 \n cli \n" ::"i"(RECEIVED_vect) : "memory");
     }
 }

@@ -6,9 +6,9 @@
 
 #include "cue_compiler.h" // CUE_APART
 #include "cue_stepper.h"  // cue_stepper_t
-#include <stdbool.h>     // bool
-#include <stddef.h>      // size_t
-#include <stdint.h>      // fixed-width integers
+#include <stdbool.h>      // bool
+#include <stddef.h>       // size_t
+#include <stdint.h>       // fixed-width integers
 
 // A program for one board is built with -DCUE_FIXED_BOARD: its table is known when the Core is
 // compiled, so that there is neither room nor code for what the board does not have. Without it the
@@ -72,17 +72,17 @@ enum {
 typedef struct {
     uint8_t kind;
     uint8_t pin;
-    uint8_t slot;          // its place among those that keep the same kind of state
-    uint16_t max_on_ms;    // longest on-time without a fresh command; 0 for inputs
-    uint16_t min_pause_ms; // shortest time from off to the next on
-    uint16_t high;         // servo, buzzer: as low; motor, light: permille; strip: pixels; button,
-                           // switch: debounce ms; analog: 1000; distance: millimetres
-    uint16_t low;          // servo: centidegrees; buzzer: hertz; analog, distance: interval ms
-    uint8_t second_pin;    // motor, stepper: direction; distance: echo; else CUE_NO_PIN
-    uint8_t third_pin;     // motor: brake; stepper: enable; else CUE_NO_PIN
-    uint8_t dangerous;     // 1: needs UNLOCK
-    uint8_t pixel_offset;  // strip: its first pixel in the board's pixel buffer
-    uint16_t min_period_ms;     // shortest time from on to the next on; 0: none
+    uint8_t slot;           // its place among those that keep the same kind of state
+    uint16_t max_on_ms;     // longest on-time without a fresh command; 0 for inputs
+    uint16_t min_pause_ms;  // shortest time from off to the next on
+    uint16_t high;          // servo, buzzer: as low; motor, light: permille; strip: pixels; button,
+                            // switch: debounce ms; analog: 1000; distance: millimetres
+    uint16_t low;           // servo: centidegrees; buzzer: hertz; analog, distance: interval ms
+    uint8_t second_pin;     // motor, stepper: direction; distance: echo; else CUE_NO_PIN
+    uint8_t third_pin;      // motor: brake; stepper: enable; else CUE_NO_PIN
+    uint8_t dangerous;      // 1: needs UNLOCK
+    uint8_t pixel_offset;   // strip: its first pixel in the board's pixel buffer
+    uint16_t min_period_ms; // shortest time from on to the next on; 0: none
     uint16_t max_duty_permille; // 1000: no limit
     uint16_t limit;    // servo: centidegrees a second; motor: ramp ms; stepper: steps a second;
                        // analog, distance: threshold

@@ -125,8 +125,8 @@ CUE_APART static void tick_input(cue_channels_t *channels) {
     }
 }
 
-// Looks at one input for each INPUT_US that passed, so that a pass stays short and yet each is looked
-// at every millisecond or so.
+// Looks at one input for each INPUT_US that passed, so that a pass stays short and yet each is
+// looked at every millisecond or so.
 static void tick_inputs(cue_channels_t *channels) {
     uint16_t passed_us = (uint16_t)((uint16_t)channels->now_us - channels->inputs_us);
     if (CUE_INPUTS(channels) == 0 || passed_us < INPUT_US) {
@@ -212,7 +212,8 @@ static bool tick_output(cue_channels_t *channels, uint8_t index, bool frame) {
 // Outputs that are on or paused.
 CUE_APART static uint16_t tick_outputs(cue_channels_t *channels, bool frame) {
     uint16_t cut = 0, bit = 1;
-    for (uint8_t index = 0; bit <= channels->busy && bit != 0; index++, bit = (uint16_t)(bit << 1)) {
+    for (uint8_t index = 0; bit <= channels->busy && bit != 0;
+         index++, bit = (uint16_t)(bit << 1)) {
         cue_channel_state_t *state = &channels->states[index];
         if ((channels->busy & bit) == 0) {
             continue;

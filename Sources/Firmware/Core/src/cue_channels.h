@@ -1,5 +1,5 @@
-// The channels of a board and their safety floor: ranges, longest on-time, pause, duty, rate, locks.
-// Nothing above this file can exceed it.
+// The channels of a board and their safety floor: ranges, longest on-time, pause, duty, rate,
+// locks. Nothing above this file can exceed it.
 #ifndef CUE_CHANNELS_H
 #define CUE_CHANNELS_H
 
@@ -41,7 +41,7 @@ typedef struct {
 
 // What is used most comes first: within 64 bytes an AVR's instructions for it are the shortest.
 typedef struct {
-    uint32_t now_us; // of this call
+    uint32_t now_us;            // of this call
     cue_channel_state_t *state; // of the channel at hand
     cue_channel_t channel;      // its description
     uint8_t index;              // its number

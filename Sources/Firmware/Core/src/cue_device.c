@@ -103,8 +103,7 @@ static void watch(cue_device_t *device) {
     if (state != CUE_ESTOPPED && cue_session_estop_open(device)) {
         report_fault(device, CUE_CHANNEL_BOARD, CUE_FAULT_ESTOP_WIRED);
         cue_session_enter(device, CUE_ESTOPPED);
-    } else if (state == CUE_ARMED &&
-               device->clock.ms - device->heard_ms >= CUE_LINK_TIMEOUT_MS) {
+    } else if (state == CUE_ARMED && device->clock.ms - device->heard_ms >= CUE_LINK_TIMEOUT_MS) {
         cue_count(&device->counters.link_losses, 1);
         cue_fail_safe(device, CUE_FAULT_LINK_LOST);
     }
@@ -181,6 +180,7 @@ uint16_t cue_device_step(cue_device_t *device) {
     (void)cue_device_keep_clock(device);
     receive(device);
     drive(device);
+    receive(device); // twice a pass: a command waits half as long
     cue_sequence_step(device);
     watch(device);
     report(device);

@@ -1,4 +1,5 @@
-// Turning one channel on and off: what no operation can get round. Only the Core uses it. Every function is about the channel that cue_floor_select() chose.
+// Turning one channel on and off: what no operation can get round. Only the Core uses it. Every
+// function is about the channel that cue_floor_select() chose.
 #ifndef CUE_FLOOR_H
 #define CUE_FLOOR_H
 

@@ -35,7 +35,8 @@ void cue_effect_start(cue_effect_t *effect, const uint8_t *arguments, uint16_t p
     effect->rgb[1] = arguments[2];
     effect->rgb[2] = arguments[3];
     effect->phase = 0;
-    effect->step = (uint16_t)((uint32_t)CUE_FRAME_US * CUE_EFFECT_FRAMES / 1000u * 65536u / period_ms);
+    effect->step =
+        (uint16_t)((uint32_t)CUE_FRAME_US * CUE_EFFECT_FRAMES / 1000u * 65536u / period_ms);
 }
 
 // A colour of the wheel: red, green, blue and back within 256.

@@ -10,11 +10,11 @@ extern "C" {
 #endif
 
 enum {
-    CUE_FRAME_US = 10000,     // how often a motion is drawn
-    CUE_EFFECT_FRAMES = 4,    // and every how many of them an effect
+    CUE_FRAME_US = 10000,       // how often a motion is drawn
+    CUE_EFFECT_FRAMES = 4,      // and every how many of them an effect
     CUE_EFFECT_PERIOD_MS = 100, // shortest
     CUE_FLASH_PERIOD_MS = 334,  // three a second: faster flashes can cause a seizure
-    CUE_UNKNOWN = 0xFFFF // cue_motion_t.at: nobody knows
+    CUE_UNKNOWN = 0xFFFF        // cue_motion_t.at: nobody knows
 };
 
 // Centidegrees of a servo, permille of a motor's magnitude or of a light.

@@ -102,8 +102,8 @@ static uint8_t turn(cue_channels_t *channels, uint16_t angle_cdeg, uint16_t move
     uint16_t least_ms = travel_ms(channels, angle_cdeg, easing != 0);
     move_ms = move_ms < least_ms ? least_ms : move_ms;
     start_motion(channels, angle_cdeg, move_ms, easing != 0);
-    cue_floor_on(channels, hold_ms == 0 || move_ms > room_ms ? (uint16_t)0
-                                                             : (uint16_t)(move_ms + hold_ms));
+    cue_floor_on(channels,
+                 hold_ms == 0 || move_ms > room_ms ? (uint16_t)0 : (uint16_t)(move_ms + hold_ms));
     return 0;
 }
 
@@ -195,8 +195,8 @@ static uint8_t fill(cue_channels_t *channels, const uint8_t *arguments, uint16_t
     uint8_t count = arguments[4];
     uint8_t reason = may(channels, count > 0 && (uint16_t)(first + count) <= channel->high);
     // Darkness is welcome at any time.
-    if (reason != 0 && (any_lit(arguments, 3) || reason == CUE_NAK_OUT_OF_RANGE ||
-                        reason == CHECKED)) {
+    if (reason != 0 &&
+        (any_lit(arguments, 3) || reason == CUE_NAK_OUT_OF_RANGE || reason == CHECKED)) {
         return reason;
     }
     uint8_t *pixels = cue_floor_pixels(channels);
@@ -240,9 +240,8 @@ static uint8_t move(cue_channels_t *channels, const uint8_t *arguments, uint16_t
     const cue_channel_t *channel = &channels->channel;
     int32_t target = (int32_t)cue_read_u32(arguments);
     uint16_t speed_sps = cue_read_u16(arguments + 4);
-    uint8_t reason =
-        may(channels, target >= channel->min_steps && target <= channel->max_steps &&
-                          speed_sps >= 16 && speed_sps <= channel->limit);
+    uint8_t reason = may(channels, target >= channel->min_steps && target <= channel->max_steps &&
+                                       speed_sps >= 16 && speed_sps <= channel->limit);
     if (reason != 0) {
         return reason;
     }
@@ -342,7 +341,8 @@ static uint8_t dispatch(cue_channels_t *channels, const uint8_t *command, size_t
     return execute(channels, operation, command + 2, duration_ms);
 }
 
-CUE_APART uint8_t cue_channels_execute(cue_channels_t *channels, const uint8_t *command, size_t size) {
+CUE_APART uint8_t cue_channels_execute(cue_channels_t *channels, const uint8_t *command,
+                                       size_t size) {
     channels->remaining_ms = 0;
     channels->checking = false;
     return dispatch(channels, command, size);

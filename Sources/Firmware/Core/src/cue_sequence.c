@@ -17,7 +17,8 @@ enum {
     STORE_BYTE_MS = 4
 };
 
-CUE_APART static void read_bytes(const cue_device_t *device, uint16_t at, uint8_t *bytes, uint8_t size) {
+CUE_APART static void read_bytes(const cue_device_t *device, uint16_t at, uint8_t *bytes,
+                                 uint8_t size) {
     cue_store_read(CUE_BOARD(device), (uint16_t)(CUE_STORE_SIZE + at), bytes, size);
 }
 
@@ -191,7 +192,8 @@ void cue_sequence_load(cue_device_t *device) {
     }
 }
 
-CUE_APART static void put(cue_sequence_t *sequence, uint16_t address, const uint8_t *bytes, uint8_t size) {
+CUE_APART static void put(cue_sequence_t *sequence, uint16_t address, const uint8_t *bytes,
+                          uint8_t size) {
     memcpy(sequence->chunk, bytes, size);
     sequence->address = address;
     sequence->chunk_size = size;

@@ -42,7 +42,7 @@ typedef struct {
     bool started;
     uint8_t program;
     uint8_t depth;
-    uint16_t at, end; // the next step; behind the last
+    uint16_t at, end;  // the next step; behind the last
     uint16_t channels; // a bit for each that it uses
     uint32_t next_us;
     uint32_t end_us; // when it will be over

@@ -237,9 +237,9 @@ static uint8_t read_clock(cue_device_t *device, cue_answer_t *answer) {
 // What is known of each request: the exact size of its payload, and
 enum {
     ANY_SIZE = 15,
-    HAS_NONCE = 16,  // it begins with this boot's nonce
+    HAS_NONCE = 16,   // it begins with this boot's nonce
     NEEDS_ARMED = 32, // refused unless armed
-    REPEATABLE = 64  // carried out anew when it is repeated
+    REPEATABLE = 64   // carried out anew when it is repeated
 };
 
 static const uint8_t requests[] CUE_FLASH = {
@@ -346,6 +346,6 @@ void cue_session_handle(cue_device_t *device, const cue_frame_t *frame, cue_answ
         nak(device, answer, reason);
     }
     cue_memory_add(&device->memory, frame->seq, frame->crc,
-                   (facts_of(frame->type) & REPEATABLE) != 0 ? (uint8_t)0 : answer->type, answer->payload,
-                   answer->payload_size);
+                   (facts_of(frame->type) & REPEATABLE) != 0 ? (uint8_t)0 : answer->type,
+                   answer->payload, answer->payload_size);
 }

@@ -23,8 +23,8 @@ typedef struct {
     bool stepping; // cue_stepper_next() counted a step
 } cue_stepper_t;
 
-// A new target with a highest speed of 1000000 / shortest_us steps a second. It may be running: then
-// it slows down first where it has to turn round.
+// A new target with a highest speed of 1000000 / shortest_us steps a second. It may be running:
+// then it slows down first where it has to turn round.
 void cue_stepper_aim(cue_stepper_t *stepper, int32_t target, uint16_t first_us,
                      uint16_t shortest_us);
 
