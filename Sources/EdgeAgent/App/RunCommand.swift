@@ -21,6 +21,21 @@ struct RunCommand {
         self.level = level
     }
 
+    private var settings: AgentWorker.Settings {
+        var settings = AgentWorker.Settings(
+            version: Release.version, ports: flags.all("port"),
+            findsUSB: !flags.has("no-usb"),
+            filter: PortFilter(allowed: flags.all("allow-port"), denied: flags.all("deny-port")),
+            portWatch: portWatch, baud: baud, brokerAuthorityFile: flags["broker-ca"],
+            notifier: ServiceNotifier(environment: Environment.variables))
+        #if DEBUG
+            if let crash = CrashPoint(environment: Environment.variables) {
+                settings.steps = { crash.pass($0) }
+            }
+        #endif
+        return settings
+    }
+
     func run(_ signals: Signals) async throws -> Int32 {
         let log = Log(component: "agent", minimum: level)
         let folder = CuelightAgent.folder(flags)
@@ -28,16 +43,7 @@ struct RunCommand {
         let identity = try folder.identity()
         let loop = try EventLoop.start(name: "agent")
         let worker = try AgentWorker(
-            folder: folder,
-            settings: AgentWorker.Settings(
-                version: Release.version, ports: flags.all("port"),
-                findsUSB: !flags.has("no-usb"),
-                filter: PortFilter(
-                    allowed: flags.all("allow-port"), denied: flags.all("deny-port")),
-                portWatch: portWatch, baud: baud,
-                brokerAuthorityFile: flags["broker-ca"],
-                notifier: ServiceNotifier(environment: Environment.variables)),
-            loop: loop, log: log,
+            folder: folder, settings: settings, loop: loop, log: log,
             transport: ServerTransport.make(server: identity.server, loop: loop))
         do {
             try await signals.run(on: loop) {
