@@ -178,7 +178,7 @@ let wholes: [Target] = [
         "cuelight-bench", at: "Bench",
         uses: [
             "SharedModels", "Platform", "MQTT", "Crypto", "Postgres", "HTTP", "Rules", "Live",
-            "CLinux", "TestSupport",
+            "Agent", "CLinux", "TestSupport",
         ]),
 ]
 

@@ -29,6 +29,35 @@ struct DocumentTests {
         }
     }
 
+    @Test("every test that a promise names exists, and every fault's case is named")
+    func promisesAreTested() throws {
+        let page = try String(
+            contentsOf: Repository.root.appending(path: "docs/hardware-promises.md"),
+            encoding: .utf8)
+        let places: [(kind: String, folder: String, ending: String)] = [
+            ("system", "Tests/SystemTests", ".py"), ("board", "Sources/Firmware/Tests", ".py"),
+            ("core", "Sources/Firmware/Tests", ".c"), ("agent", "Tests/EdgeAgentTests", ".swift"),
+            ("package", "Tests/PackageTests", ".py"),
+        ]
+        for (kind, folder, ending) in places {
+            let text = Repository.files(in: folder, ending: ending).map(\.text).joined()
+            let names = page.matches(of: try Regex("`\(kind): ([^`]+)`")).compactMap {
+                $0.output[1].substring
+            }
+            #expect(kind == "package" || !names.isEmpty, "no \(kind) tests are named")
+            for name in names {
+                let isThere = text.contains("\"\(name)\"") || text.contains("def \(name)(")
+                #expect(isThere, "\(kind): \(name)")
+            }
+        }
+        let cases = try #require(
+            Repository.files(in: "Tests/SystemTests", ending: "fault_cases.py").first)
+        let names = cases.text.matches(of: try Regex("@(?:case|beside)\ndef ([a-z_]+)\\("))
+            .compactMap { $0.output[1].substring }
+        #expect(names.count >= 6)
+        for name in names { #expect(page.contains("`system: \(name)`"), "\(name)") }
+    }
+
     @Test("migrations are numbered, named after a domain, and all embedded")
     func migrationsAreInOrder() throws {
         let folder = "Sources/ControlPlane/Database"

@@ -22,6 +22,24 @@ struct RunCommand {
         self.level = level
     }
 
+    private func settings(_ hosted: [HostedBoard]) -> AgentWorker.Settings {
+        var settings = AgentWorker.Settings(
+            version: Release.version, ports: flags.all("port"),
+            findsUSB: !flags.has("no-usb"),
+            filter: PortFilter(allowed: flags.all("allow-port"), denied: flags.all("deny-port")),
+            portWatch: portWatch, baud: baud, hosted: hosted,
+            brokerAuthorityFile: flags["broker-ca"],
+            firmware: flags["images"].map { FirmwareLibrary(folder: $0) }
+                ?? .standard(programPath: Environment.programPath),
+            notifier: ServiceNotifier(environment: Environment.variables))
+        #if DEBUG
+            if let crash = CrashPoint(environment: Environment.variables) {
+                settings.steps = { crash.pass($0) }
+            }
+        #endif
+        return settings
+    }
+
     func run(_ signals: Signals) async throws -> Int32 {
         let log = Log(component: "agent", minimum: level)
         let folder = CuelightAgent.folder(flags)
@@ -30,18 +48,7 @@ struct RunCommand {
         let hosted = try hostedBoards(folder)
         let loop = try EventLoop.start(name: "agent")
         let worker = try AgentWorker(
-            folder: folder,
-            settings: AgentWorker.Settings(
-                version: Release.version, ports: flags.all("port"),
-                findsUSB: !flags.has("no-usb"),
-                filter: PortFilter(
-                    allowed: flags.all("allow-port"), denied: flags.all("deny-port")),
-                portWatch: portWatch, baud: baud, hosted: hosted,
-                brokerAuthorityFile: flags["broker-ca"],
-                firmware: flags["images"].map { FirmwareLibrary(folder: $0) }
-                    ?? .standard(programPath: Environment.programPath),
-                notifier: ServiceNotifier(environment: Environment.variables)),
-            loop: loop, log: log,
+            folder: folder, settings: settings(hosted), loop: loop, log: log,
             transport: ServerTransport.make(server: identity.server, loop: loop))
         do {
             try await signals.run(on: loop) {

@@ -372,12 +372,12 @@ static void on_reset(avr_t *avr) {
     }
 }
 
-static void reset(const char *why, bool power) {
+// Without a cause a bootloader does not wait for its programmer.
+static void reset(const char *why, avr_regbit_t cause) {
     chip.reset_why = why;
     avr_reset(chip.avr);
     chip.reset_why = NULL;
-    // Without a cause a bootloader does not wait for its programmer.
-    avr_regbit_set(chip.avr, power ? chip.avr->reset_flags.porf : chip.avr->reset_flags.extrf);
+    avr_regbit_set(chip.avr, cause);
 }
 
 // The library ignores a level that it thinks is there already, also when a reset has cleared it; and
@@ -458,7 +458,9 @@ static void control(void *context, const char *line) {
     } else if (strcmp(line, "hang-cli") == 0) {
         hang(true);
     } else if (strcmp(line, "reset") == 0) {
-        reset("pin", false);
+        reset("pin", chip.avr->reset_flags.extrf);
+    } else if (strcmp(line, "brown-out") == 0) {
+        reset("brown_out", chip.avr->reset_flags.borf);
     } else if (strcmp(line, "memory") == 0) {
         report_memory();
     } else if (line[0] != 0) {
@@ -655,15 +657,15 @@ int main(int count, char **arguments) {
         "       [--pty-link PATH] [--events FILE|-] [--eeprom FILE] [--uid 16 HEX DIGITS]\n"
         "       [--control FIFO] [--raw] [--no-frames]\n"
         "Control lines on stdin: button 0|1, switch 0|1, analog PERMILLE, distance MM, estop 0|1,\n"
-        "hang, hang-cli, reset, memory, run MS. Ends when stdin closes.\n");
+        "hang, hang-cli, reset, brown-out, memory, run MS. Ends when stdin closes.\n");
     build_chip();
     memset(chip.avr->data + chip.avr->ioend + 1, PAINT, chip.avr->ramend - chip.avr->ioend);
-    reset("power", true);
+    reset("power", chip.avr->reset_flags.porf);
     uint64_t base_ns = cue_sim_now_ns();
     avr_cycle_count_t base_cycle = chip.avr->cycle;
     while (cue_sim_running()) {
         if (cue_sim_poll_opened(&chip.sim)) {
-            reset("open", false); // the DTR line
+            reset("open", chip.avr->reset_flags.extrf); // the DTR line
         }
         bool halted = cue_sim_halted(&chip.sim, now_us());
         if (!halted) {

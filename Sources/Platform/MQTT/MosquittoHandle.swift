@@ -30,6 +30,10 @@ final class MosquittoHandle: @unchecked Sendable {
         }
         self.raw = raw
         mosquitto_user_data_set(raw, Unmanaged.passUnretained(self).toOpaque())
+        // Else the library (2.0) writes a PUBACK before it calls the message's handler, and what
+        // dies in between has lost the message. Told that it is one of several threads, it leaves
+        // all writing to `write`, which comes after the handlers.
+        _ = mosquitto_threaded_set(raw, true)
         installCallbacks()
     }
 
@@ -76,7 +80,10 @@ final class MosquittoHandle: @unchecked Sendable {
     func read() -> Bool { mosquitto_loop_read(raw, 1) == MOSQ_ERR_SUCCESS.rawValue }
     func write() -> Bool { mosquitto_loop_write(raw, 1) == MOSQ_ERR_SUCCESS.rawValue }
     func tick() -> Bool { mosquitto_loop_misc(raw) == MOSQ_ERR_SUCCESS.rawValue }
-    func disconnect() { _ = mosquitto_disconnect(raw) }
+    func disconnect() {
+        _ = mosquitto_disconnect(raw)
+        _ = write()
+    }
 
     /// The message's identifier, by which `published` names it.
     func publish(_ message: MQTTMessage) throws(MQTTError) -> Int32 {

@@ -114,6 +114,30 @@ struct JournalTests {
         #expect(again.droppedOutcomes == 1)
     }
 
+    @Test("the spool is bounded in bytes too, what is dropped is counted, and room is given back")
+    func spoolBytes() throws {
+        let (journal, path) = try fresh()
+        // Four results of 16 MB fill it.
+        try SQLiteDatabase(path: path).execute(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4)
+            INSERT INTO outcomes (place, ended_ms, payload)
+            SELECT i, 0, zeroblob(\(Journal.Limits.spoolMaxBytes / 4)) FROM n;
+            """)
+        _ = journal
+        let again = try Journal(path: path)
+        #expect(again.spooledBytes == Journal.Limits.spoolMaxBytes)
+        let command = TestAgent.command(.off, on: "relay1")
+        try again.finish(outcome(command), at: 0)
+        #expect(again.droppedOutcomes == 1)
+        #expect(again.spooledBytes < Journal.Limits.spoolMaxBytes)
+        #expect(try again.spooled(after: 0, limit: 10).map(\.place) == [2, 3, 4, 5])
+        let counted = again.spooledBytes
+        #expect(try Journal(path: path).spooledBytes == counted)
+        try again.forgetOutcomes([2, 3, 4, 5])
+        #expect(again.spooledBytes == 0 && again.spooledCount == 0)
+    }
+
     @Test("the stop is kept; what cannot be read counts as stopped")
     func stop() throws {
         let (journal, path) = try fresh()

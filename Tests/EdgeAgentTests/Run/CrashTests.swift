@@ -18,7 +18,11 @@ struct CrashTests {
         var testDescription: String { "\(channel) at \(step)" }
     }
 
-    private static let cases = JournalStep.allCases.flatMap { step in
+    /// What every command passes; the others are met by the system tests' kills.
+    private static let steps: [JournalStep] = [
+        .beforeAccept, .afterAccept, .beforeWrite, .afterWrite, .beforeFinish, .afterFinish,
+    ]
+    private static let cases = steps.flatMap { step in
         ["relay1", "servo"].map { Case(step: step, channel: $0) }
     }
 

@@ -19,18 +19,35 @@ extension Journal {
     /// The broker has them.
     package func forgetOutcomes(_ places: [Int64]) throws(JournalError) {
         guard !places.isEmpty else { return }
+        var deleted: [[SQLiteDatabase.Value]] = []
         try transaction { () throws(JournalError) in
             for place in places {
-                try database.run("DELETE FROM outcomes WHERE place = ?", [.integer(place)])
+                deleted += try database.run(
+                    "DELETE FROM outcomes WHERE place = ? RETURNING length(payload)",
+                    [.integer(place)])
             }
         }
+        countDeleted(deleted)
         try findOldestOutcome()
     }
 
-    func dropOldestOutcome() throws(JournalError) {
-        try database.run("DELETE FROM outcomes WHERE place = ?", [.integer(spoolOldest)])
-        try countDropped(database.changes)
-        try findOldestOutcome()
+    /// Drops the oldest outcomes until what waits is within its limits.
+    func keepSpoolBounded() throws(JournalError) {
+        while spooledCount > Limits.spoolMax || spooledBytes > Limits.spoolMaxBytes,
+            spooledCount > 0
+        {
+            let deleted = try database.run(
+                "DELETE FROM outcomes WHERE place = ? RETURNING length(payload)",
+                [.integer(spoolOldest)])
+            countDeleted(deleted)
+            try countDropped(deleted.count)
+            try findOldestOutcome()
+        }
+    }
+
+    /// - Parameter rows: of outcomes that were deleted, the size of each payload.
+    private func countDeleted(_ rows: [[SQLiteDatabase.Value]]) {
+        for row in rows { spooledBytes -= Int(row.first?.integer ?? 0) }
     }
 
     func findOldestOutcome() throws(JournalError) {
@@ -47,13 +64,14 @@ extension Journal {
     /// Forgets old commands and drops old outcomes, a bounded number at a time.
     package func prune(at nowMilliseconds: Int64) throws(JournalError) {
         let limit = SQLiteDatabase.Value.integer(Int64(Limits.pruneMax))
-        try database.run(
+        let dropped = try database.run(
             """
             DELETE FROM outcomes WHERE place IN (
                 SELECT place FROM outcomes ORDER BY place LIMIT ?2
-            ) AND ended_ms < ?1
+            ) AND ended_ms < ?1 RETURNING length(payload)
             """, [.integer(nowMilliseconds - Limits.spoolMilliseconds), limit])
-        try countDropped(database.changes)
+        countDeleted(dropped)
+        try countDropped(dropped.count)
         try findOldestOutcome()
         try database.run(
             """

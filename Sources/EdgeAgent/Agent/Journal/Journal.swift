@@ -14,9 +14,10 @@ package final class Journal {
         package static let memoryMilliseconds: Int64 = 25 * 3_600_000
         /// Commands remembered, at most; beyond it the oldest ended ones are forgotten.
         package static let commandsMax = 200_000
-        /// Outcomes that wait for the broker, at most, and how old; beyond it the oldest is
-        /// dropped and counted.
+        /// Outcomes that wait for the broker, at most, with how many bytes together, and how old;
+        /// beyond it the oldest is dropped and counted.
         package static let spoolMax = 100_000
+        package static let spoolMaxBytes = 64 << 20
         package static let spoolMilliseconds: Int64 = 24 * 3_600_000
         /// Rows that one pruning looks at, so that it never holds the loop for long.
         package static let pruneMax = 256
@@ -90,6 +91,8 @@ package final class Journal {
     /// counting them; published ones in between make it an upper bound.
     var spoolOldest: Int64
     var spoolNewest: Int64
+    /// Of the payloads that wait.
+    package internal(set) var spooledBytes: Int
     /// Outcomes dropped because the spool was full or they were too old, since the file was made.
     package internal(set) var droppedOutcomes: Int
 
@@ -109,8 +112,11 @@ package final class Journal {
             throw JournalError.newerSchema(found: Int(version), known: Self.schemaVersion)
         }
         if version == 0 { try database.execute("BEGIN;" + Self.schema + "COMMIT;") }
-        let ends = try database.run("SELECT min(place), max(place) FROM outcomes").first
-        spoolNewest = ends?.last?.integer ?? 0
+        let ends = try database.run(
+            "SELECT min(place), max(place), coalesce(sum(length(payload)), 0) FROM outcomes"
+        ).first
+        spoolNewest = ends?[1].integer ?? 0
+        spooledBytes = Int(ends?[2].integer ?? 0)
         spoolOldest = ends?.first?.integer ?? spoolNewest + 1
         let dropped = try database.run("SELECT value FROM facts WHERE name = 'dropped_outcomes'")
         droppedOutcomes =
@@ -176,18 +182,21 @@ package final class Journal {
                 [.integer(nowMilliseconds), .blob(payload)])
             spoolNewest = database.lastInsertedRow
         }
-        if spooledCount > Limits.spoolMax { try dropOldestOutcome() }
+        spooledBytes += payload.count
+        try keepSpoolBounded()
     }
 
     /// Puts the outcome of an ended command into the spool once more: its command came again.
     package func repeatOutcome(
         _ outcome: Outcome, at nowMilliseconds: Int64
     ) throws(JournalError) {
+        let payload = encoded(outcome)
         try database.run(
             "INSERT INTO outcomes (ended_ms, payload) VALUES (?, ?)",
-            [.integer(nowMilliseconds), .blob(encoded(outcome))])
+            [.integer(nowMilliseconds), .blob(payload)])
         spoolNewest = database.lastInsertedRow
-        if spooledCount > Limits.spoolMax { try dropOldestOutcome() }
+        spooledBytes += payload.count
+        try keepSpoolBounded()
     }
 
     /// What the last process left without an end, in order of arrival. Rows that cannot be read

@@ -27,7 +27,9 @@ extension AgentCore {
         if boards[uid]?.ease(at: now) == true { released(uid) }
         while let next = nextCommand(uid, at: SystemTime.monotonicNanoseconds) {
             do {
+                steps(.beforeMark)
                 try journal.markSent(next.command.id)
+                steps(.afterMark)
                 send(next, to: uid)
             } catch {
                 log.error("cannot write the journal", ["reason": .string("\(error)")])

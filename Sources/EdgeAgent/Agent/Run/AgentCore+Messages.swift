@@ -141,7 +141,9 @@ extension AgentCore {
         guard progress == .ended else { return }
         do {
             guard let outcome = try journal.outcome(of: command.id) else { return }
+            steps(.beforeRepeat)
             try journal.repeatOutcome(outcome, at: nowMilliseconds)
+            steps(.afterRepeat)
             spooler.pump()
         } catch {
             log.error("cannot repeat an outcome", ["reason": .string("\(error)")])

@@ -125,7 +125,8 @@ package final class AgentCore: @unchecked Sendable {
         self.loop = loop
         self.log = log.of("agent")
         self.steps = steps
-        spooler = OutcomeSpooler(journal: journal, loop: loop, uplink: uplink, log: self.log)
+        spooler = OutcomeSpooler(
+            journal: journal, loop: loop, uplink: uplink, log: self.log, steps: steps)
     }
 
     /// Reads the journal, ends what a dead process left, and opens the ports. On the loop.

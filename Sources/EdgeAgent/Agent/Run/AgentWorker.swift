@@ -26,6 +26,8 @@ package final class AgentWorker: Worker {
         package var firmware: FirmwareLibrary?
         /// The service manager, if there is one.
         package var notifier: ServiceNotifier?
+        /// Told of each step that a crash may separate; tests die there.
+        package var steps: @Sendable (JournalStep) -> Void = { _ in }
 
         package init(
             version: String, ports: [String], findsUSB: Bool, filter: PortFilter = PortFilter(),
@@ -107,7 +109,7 @@ package final class AgentWorker: Worker {
                 hosted: settings.hosted, clockDoubted: { [clockWatch] in clockWatch.doubt() }),
             journal: journal,
             uplink: Self.uplink(client, workspace: identity.workspace, agent: identity.agent),
-            loop: loop, log: log)
+            loop: loop, log: log, steps: settings.steps)
         coreHandle.core = core
         if let library = settings.firmware {
             core.desk = FlashDesk(

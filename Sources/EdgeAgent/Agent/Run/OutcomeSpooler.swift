@@ -18,13 +18,18 @@ final class OutcomeSpooler: @unchecked Sendable {
     private let loop: EventLoop
     private let log: Log
     private let uplink: Uplink
+    private let steps: @Sendable (JournalStep) -> Void
     private var isOnline = false
     private var lastPlace: Int64 = 0
     private var underWay: Set<Int64> = []
-    private var published: [Int64] = []
+    private var published: Set<Int64> = []
     private var isForgetting = false
 
-    init(journal: Journal, loop: EventLoop, uplink: Uplink, log: Log) {
+    init(
+        journal: Journal, loop: EventLoop, uplink: Uplink, log: Log,
+        steps: @escaping @Sendable (JournalStep) -> Void
+    ) {
+        self.steps = steps
         self.journal = journal
         self.loop = loop
         self.uplink = uplink
@@ -41,8 +46,10 @@ final class OutcomeSpooler: @unchecked Sendable {
         guard isOnline, underWay.count < Limits.windowMax else { return }
         let rows: [Journal.Spooled]
         do {
-            rows = try journal.spooled(after: lastPlace, limit: Limits.windowMax)
-                .filter { !underWay.contains($0.place) && !published.contains($0.place) }
+            rows = try journal.spooled(
+                after: lastPlace, limit: Limits.windowMax - underWay.count
+            )
+            .filter { !underWay.contains($0.place) && !published.contains($0.place) }
         } catch {
             return log.error("cannot read the spool", ["reason": .string("\(error)")])
         }
@@ -58,9 +65,10 @@ final class OutcomeSpooler: @unchecked Sendable {
     private func finished(_ place: Int64, _ isDone: Bool) {
         guard underWay.remove(place) != nil else { return }
         if isDone {
-            published.append(place)
+            published.insert(place)
             forgetSoon()
-            pump()
+            // Each look costs a query: half a window at a time.
+            if underWay.count <= Limits.windowMax / 2 { pump() }
         } else {
             // It stays in the journal; go back to it when the broker may take it.
             lastPlace = min(lastPlace, place - 1)
@@ -79,7 +87,9 @@ final class OutcomeSpooler: @unchecked Sendable {
         isForgetting = false
         guard !published.isEmpty else { return }
         do {
-            try journal.forgetOutcomes(published)
+            steps(.beforeForget)
+            try journal.forgetOutcomes(Array(published))
+            steps(.afterForget)
             published = []
         } catch {
             // They are published again after a restart; the control plane knows repeats.
