@@ -15,9 +15,11 @@ struct TopicTests {
         }
     }
 
-    @Test("commands, cancellations, stops and unlockings go down, all else comes up")
+    @Test("commands, cancellations, stops, unlockings and sequences go down, all else comes up")
     func directions() {
-        #expect(Set(Topic.Leaf.allCases.filter(\.isDown)) == [.command, .cancel, .estop, .unlock])
+        #expect(
+            Set(Topic.Leaf.allCases.filter(\.isDown))
+                == [.command, .cancel, .estop, .unlock, .sequences])
     }
 
     @Test(

@@ -19,6 +19,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
+import sequences  # noqa: E402
 from smoke import board_events, commands_of, rising_edges, uncobs  # noqa: E402
 from stage import API, BUILD, PROGRAMS, Failure, Stage, WebSocket, free_port  # noqa: E402
 from testbed import Machine  # noqa: E402
@@ -1496,6 +1497,7 @@ def a_board_is_flashed_under_a_running_agent_and_a_killed_flashing_is_ended_by_t
 
 def main():
     wanted = sys.argv[1:]
+    CASES.extend(sequences.CASES)
     failed = passed = 0
     for function in CASES:
         if wanted and function.__name__ not in wanted:

@@ -9,6 +9,8 @@ package struct Topic: Hashable, Sendable {
         case estop
         /// Down, QoS 1: an `Unlock`.
         case unlock
+        /// Down, QoS 1, retained: an `AgentSequences`, all that the agent's boards shall keep.
+        case sequences
         /// Up, QoS 1: an `Outcome`.
         case outcome
         /// Up, QoS 1, retained, and the will: an `AgentState`.
@@ -23,7 +25,7 @@ package struct Topic: Hashable, Sendable {
         /// True if the control plane writes and the agent reads.
         package var isDown: Bool {
             switch self {
-            case .command, .cancel, .estop, .unlock: true
+            case .command, .cancel, .estop, .unlock, .sequences: true
             case .outcome, .state, .manifest, .telemetry, .input: false
             }
         }

@@ -112,7 +112,7 @@ final class AgentInbox: @unchecked Sendable {
         case .state: takeState(payload, topic)
         case .manifest: takeManifest(payload, topic)
         case .telemetry: takeTelemetry(payload, topic)
-        case .outcome, .input, .command, .cancel, .estop, .unlock: break
+        case .outcome, .input, .command, .cancel, .estop, .unlock, .sequences: break
         }
     }
 

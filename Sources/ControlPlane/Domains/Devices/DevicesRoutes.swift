@@ -13,7 +13,8 @@ struct DevicesRoutes {
     private static let workspace = "/api/v1/workspaces/{workspace_id:uuid}"
 
     var endpoints: [Endpoint] {
-        tokens + pairing + agents + devices + [unlocking] + commands + stops
+        tokens + pairing + agents + devices + [unlocking]
+            + SequenceRoutes(service: service, clock: clock).endpoints + commands + stops
     }
 
     // Agent tokens.

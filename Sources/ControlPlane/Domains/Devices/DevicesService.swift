@@ -38,6 +38,9 @@ package final class DevicesService: Sendable {
     /// Taken while stops change in database and directory.
     let stopTurn = Turn()
     let stopKeeper: StopKeeper
+    /// Taken while sequences change in database and directory.
+    let sequenceTurn = Turn()
+    let sequenceStore: SequenceStore
     /// Who waits for what agents say of a stop.
     let stopWaits: StopWaits
     /// To be run by the process.
@@ -52,6 +55,7 @@ package final class DevicesService: Sendable {
     ) {
         store = DevicesStore(pool: pool)
         commands = CommandStore(pool: pool)
+        sequenceStore = SequenceStore(pool: pool)
         self.signer = signer
         self.dispatcher = dispatcher
         self.unixMilliseconds = unixMilliseconds
@@ -96,6 +100,7 @@ package final class DevicesService: Sendable {
         notices: BrokerNotices, dispatcher: CommandDispatcher
     ) async {
         await dispatcher.run { dispatcher in
+            if !agents.isEmpty { notices.publishSequences(of: agents) }
             guard !agents.isEmpty, dispatcher.directory.stops.contains(.device(device.id)) else {
                 return
             }
@@ -112,6 +117,7 @@ package final class DevicesService: Sendable {
         let agents = try await store.agents()
         let devices = try await store.devices()
         let stops = try await store.stops()
+        let sequences = try await sequenceStore.sequences()
         await dispatcher.run { dispatcher in
             dispatcher.updateDirectory { directory in
                 for agent in agents {
@@ -124,6 +130,7 @@ package final class DevicesService: Sendable {
                     directory.put(agent)
                 }
                 for device in devices { directory.put(device) }
+                for sequence in sequences { directory.put(sequence) }
                 for stop in stops { directory.setStop(stop, isStopped: true) }
             }
         }
@@ -337,9 +344,10 @@ package final class DevicesService: Sendable {
                 guard let channel = device.manifest.channel(named: action.channel) else {
                     return ("actions[\(index)].channel", "\(device.name) has no such channel")
                 }
-                return channel.refusal(of: action.operation).map {
-                    ("actions[\(index)].operation", $0)
-                }
+                let refusal =
+                    channel.refusal(of: action.operation)
+                    ?? dispatcher.directory.refusal(ofRuleWith: action)
+                return refusal.map { ("actions[\(index)].operation", $0) }
             }
         }
     }

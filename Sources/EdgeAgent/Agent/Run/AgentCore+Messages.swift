@@ -13,6 +13,7 @@ extension AgentCore {
         case .cancel: receiveCancellation(payload)
         case .estop: receiveStop(payload)
         case .unlock: receiveUnlock(payload)
+        case .sequences: receiveSequences(payload)
         case .outcome, .state, .manifest, .telemetry, .input: break
         }
     }

@@ -51,7 +51,9 @@ extension AgentCore {
                     obstacle: obstacle?.rawValue ?? "", detail: obstacle?.sentence ?? "",
                     advice: obstacle?.advice ?? "")
             },
-            link: figures(of: board.uid), connection: driver?.link.map(describe))
+            link: figures(of: board.uid), connection: driver?.link.map(describe),
+            sequences: sequenceStates(of: board.uid), playing: desk.playing[board.uid],
+            clockDoubtMicroseconds: clockDoubtMicroseconds(of: board.uid))
     }
 
     private func describe(_ link: LinkSession) -> AgentStatus.Connection {
