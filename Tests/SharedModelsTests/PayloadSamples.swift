@@ -36,7 +36,7 @@ enum PayloadSamples {
         }
     }
 
-    static let all: [Sample] = 
+    static let all: [Sample] =
         commands + outcomes + agents + inputs + sequences + events + rules
 
     private static func id<Entity>(_ number: UInt64) -> Identifier<Entity> {

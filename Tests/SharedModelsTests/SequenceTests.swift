@@ -62,7 +62,9 @@ struct SequenceTests {
             paths([.loop(rounds: 256, [pulse, .wait(milliseconds: 10)])]) == ["steps[0].rounds"])
         #expect(paths([.loop(rounds: 2, [pulse, .wait(milliseconds: 9)])]) == ["steps[0].steps"])
         let inner = ChannelSequence.Step.loop(rounds: 2, [pulse, .wait(milliseconds: 10)])
-        #expect(paths([.loop(rounds: 2, [.loop(rounds: 2, [inner])])]).first == "steps[0].steps[0].steps[0]")
+        #expect(
+            paths([.loop(rounds: 2, [.loop(rounds: 2, [inner])])]).first
+                == "steps[0].steps[0].steps[0]")
         #expect(paths([.loop(rounds: 2, [inner])]) == [])
         #expect(paths([.wait(milliseconds: 10)]) == ["steps"])
         #expect(
@@ -113,7 +115,8 @@ struct SequenceTests {
         #expect(board.channels[0].refusal(of: play) != nil)
     }
 
-    @Test("it is written and read back as JSON; deep loops and wrong numbers are refused in reading")
+    @Test(
+        "it is written and read back as JSON; deep loops and wrong numbers are refused in reading")
     func json() throws {
         let text = try JSONEncoder().encode(flashes)
         #expect(try JSONDecoder().decode(ChannelSequence.self, from: text) == flashes)

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import MQTT
 import SharedModels
+import Synchronization
 import TestSupport
 import Testing
 
@@ -216,10 +217,10 @@ struct SequenceTests {
                 actions: actions, deadline: .seconds(10))
         }
         let lamp = Action(device: devices[0].id, channel: "lamp", operation: .off)
-        for actions in [actions + [lamp], [actions[0]]] {
+        for cue in [cue(actions + [lamp]), cue([actions[0]])] {
             await site.dispatcher.run {
                 _ = $0.dispatch(
-                    cue(actions), trace: Trace(id: "t", clock: "c", arrivedNanoseconds: 1))
+                    cue, trace: Trace(id: "t", clock: "c", arrivedNanoseconds: 1))
             }
         }
         let cued = try await commands(messages, 4)

@@ -138,7 +138,8 @@ struct SequenceDeskTests {
     func partly() throws {
         let wrong = ChannelSequence(steps: [.command(channel: "nowhere", .off)])
         var desk = desk([(1, wrong), (2, ProgramMemoryTests.flashes)])
-        let memory = try #require(desk.memory(of: uid, on: manifest))
+        let wanted = desk.memory(of: uid, on: manifest)
+        let memory = try #require(wanted)
         #expect(memory == ProgramMemory([(2, ProgramMemoryTests.flashes)], on: manifest))
         var upload = ProgramUpload(memory)
         #expect(desk.states(of: uid, upload: upload).map(\.condition) == [.refused, .pending])

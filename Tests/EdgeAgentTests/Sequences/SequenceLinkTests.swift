@@ -42,7 +42,9 @@ private struct SequencePeer {
         let crc = Self.little(CRC32.of(Self.manifest))
         let size = UInt16(Self.manifest.count)
         let head: [UInt8] = [1, nonce, 0, 0, 0] + crc + [UInt8(size & 0xFF), UInt8(size >> 8)]
-        return head + [0xEF, 0xCD, 0xAB, 0x89] + [0, 0, 0, 0, 0, 0, 0, 0xAB] + [1, state, 0, 2, 0, 0]
+        return head + [0xEF, 0xCD, 0xAB, 0x89] + [0, 0, 0, 0, 0, 0, 0, 0xAB] + [
+            1, state, 0, 2, 0, 0,
+        ]
     }
 
     private mutating func reply(_ frame: Frame, at now: Int64) -> (UInt8, [UInt8]) {

@@ -7,6 +7,9 @@ struct SequenceRoutes {
     let clock: String
 
     private static let tag = "sequences"
+    private static let one = PathPattern(
+        "/api/v1/workspaces/{workspace_id:uuid}/devices/{device_id:uuid}"
+            + "/sequences/{number:integer}")
 
     var endpoints: [Endpoint] { [list, read, write, delete, play] }
 
@@ -25,8 +28,7 @@ struct SequenceRoutes {
 
     private var read: Endpoint {
         Endpoint(
-            .get,
-            "/api/v1/workspaces/{workspace_id:uuid}/devices/{device_id:uuid}/sequences/{number:integer}",
+            .get, Self.one,
             "One sequence of a device", tag: Self.tag, access: .permission("workspace.watch"),
             rate: .read, answer: .item(SequenceJSON.schema), errors: [.notFound]
         ) { [service] call in
@@ -40,8 +42,7 @@ struct SequenceRoutes {
 
     private var write: Endpoint {
         Endpoint(
-            .put,
-            "/api/v1/workspaces/{workspace_id:uuid}/devices/{device_id:uuid}/sequences/{number:integer}",
+            .put, Self.one,
             "Give a device a sequence, 0 to 254, in place of the one of that number; its agent "
                 + "uploads it while the board is off", tag: Self.tag,
             access: .permission("workspace.operate"), rate: .write,
@@ -60,8 +61,7 @@ struct SequenceRoutes {
 
     private var delete: Endpoint {
         Endpoint(
-            .delete,
-            "/api/v1/workspaces/{workspace_id:uuid}/devices/{device_id:uuid}/sequences/{number:integer}",
+            .delete, Self.one,
             "Take a sequence from a device", tag: Self.tag,
             access: .permission("workspace.operate"), rate: .write, answer: .nothing,
             errors: [.notFound]

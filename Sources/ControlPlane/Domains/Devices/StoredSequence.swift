@@ -70,7 +70,8 @@ extension DeviceDirectory {
             return SequenceReport(
                 stored: stored, condition: told?.condition ?? .pending,
                 detail: told?.detail
-                    ?? (isAway ? "Its agent is away." : "Its agent has not said yet that it knows."),
+                    ?? (isAway
+                        ? "Its agent is away." : "Its agent has not said yet that it knows."),
                 isPlaying: board.playing == stored.number)
         }
     }

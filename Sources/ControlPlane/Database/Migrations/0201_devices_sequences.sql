@@ -1,4 +1,4 @@
--- 0202_devices_sequences: steps that boards do by their own clock.
+-- 0201_devices_sequences: steps that boards do by their own clock.
 CREATE TABLE devices.sequence (
     device_id uuid NOT NULL REFERENCES devices.device ON DELETE CASCADE,
     number int NOT NULL CHECK (number BETWEEN 0 AND 254),
