@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 package import SharedModels
+internal import Synchronization
 
 /// Sequences of devices: kept here, uploaded by their agents.
 extension DevicesService {
@@ -67,8 +68,14 @@ extension DevicesService {
                 )
             }.orThrow(DevicesError.notFound("device"))
             try Self.check(ChannelSequence(steps: steps), on: device, beside: others)
+            // By the clock too, so that not even a deleted one of a former process had it.
+            let now = unixMilliseconds()
+            let revision = sequenceRevision.withLock { highest in
+                highest = max(highest + 1, now)
+                return highest
+            }
             let kept = try await sequenceStore.upsert(
-                number, of: id, name: shown, steps: steps, revision: unixMilliseconds(),
+                number, of: id, name: shown, steps: steps, revision: revision,
                 by: account
             ).orThrow(DevicesError.notFound("sequence"))
             await publishSequences(of: device.agent) { $0.put(kept) }

@@ -4,6 +4,7 @@ package import MQTT
 package import Platform
 package import Postgres
 package import SharedModels
+internal import Synchronization
 
 /// The verbs of the domain: pairing, devices, commands by hand, the E-stop. What a cue does is
 /// not here but in `CommandDispatcher`, which never waits for a database.
@@ -41,6 +42,8 @@ package final class DevicesService: Sendable {
     /// Taken while sequences change in database and directory.
     let sequenceTurn = Turn()
     let sequenceStore: SequenceStore
+    /// The highest revision that a sequence was given, deleted ones included.
+    let sequenceRevision = Mutex<Int64>(0)
     /// Who waits for what agents say of a stop.
     let stopWaits: StopWaits
     /// To be run by the process.
@@ -118,6 +121,8 @@ package final class DevicesService: Sendable {
         let devices = try await store.devices()
         let stops = try await store.stops()
         let sequences = try await sequenceStore.sequences()
+        let revision = sequences.map(\.revision).max() ?? 0
+        sequenceRevision.withLock { $0 = max($0, revision) }
         await dispatcher.run { dispatcher in
             dispatcher.updateDirectory { directory in
                 for agent in agents {
