@@ -6,7 +6,7 @@ from broker import Broker
 from mqtt_wire import Closed
 
 OWN = "cuelight/1/ws-1/agent-1/"
-DOWN = ["command", "cancel", "estop", "unlock", "flash"]
+DOWN = ["command", "cancel", "estop", "unlock", "flash", "sequences"]
 UP = ["outcome", "state", "manifest", "telemetry", "input"]
 NOT_ALLOWED = 135
 

@@ -36,7 +36,8 @@ enum PayloadSamples {
         }
     }
 
-    static let all: [Sample] = commands + outcomes + agents + inputs + events + rules
+    static let all: [Sample] =
+        commands + outcomes + agents + inputs + sequences + events + rules
 
     private static func id<Entity>(_ number: UInt64) -> Identifier<Entity> {
         Identifier(high: 0x0190_B5A0_1234_7000, low: 0x8000_0000_0000_0000 | number)
@@ -76,7 +77,12 @@ enum PayloadSamples {
         .move(positionSteps: -1600, speedStepsPerSecond: 800, holdMilliseconds: 100),
     ]
 
-    private static let commands = operations.map { operation in
+    /// Of the board itself.
+    private static let plays: [SharedModels.Operation] = [
+        .play(sequence: 3, startAtMilliseconds: 1_800_000_000_080), .stop,
+    ]
+
+    private static let commands = (operations + plays).map { operation in
         Sample(
             "command-\(operation.type)",
             Command(
@@ -144,6 +150,40 @@ enum PayloadSamples {
                         overruns: 0, duplicates: 1, losses: 4, resets: 5,
                         roundTripP50Microseconds: 2100, roundTripP99Microseconds: 4200)
                 ])),
+    ]
+
+    private static let steps: [ChannelSequence.Step] = [
+        .loop(
+            rounds: 8,
+            [
+                .command(channel: "lamp", .pulse(durationMilliseconds: 50)),
+                .wait(milliseconds: 250),
+            ]),
+        .command(
+            channel: "servo",
+            .glide(
+                angleCentidegrees: 9000, moveMilliseconds: 1500, easing: .smooth,
+                holdMilliseconds: 200)), .wait(milliseconds: 1700),
+    ]
+
+    private static let sequences = [
+        Sample("sequence", ChannelSequence(steps: steps)),
+        Sample(
+            "agent-sequences",
+            AgentSequences(boards: [
+                .init(
+                    uid: board,
+                    sequences: [.init(number: 3, revision: 1_800_000_000_000, steps: steps)])
+            ])),
+        Sample(
+            "board-state-sequences",
+            BoardState(
+                uid: board, condition: .armed,
+                sequences: SequenceState.Condition.allCases.enumerated().map { index, condition in
+                    SequenceState(
+                        number: index, revision: 7, condition: condition,
+                        detail: condition == .ready ? "" : "The board is not connected.")
+                }, playing: 1)),
     ]
 
     private static let inputs = [

@@ -17,7 +17,7 @@ struct TopicTests {
 
     @Test("orders go down, all else comes up")
     func directions() {
-        let down: Set<Topic.Leaf> = [.command, .cancel, .estop, .unlock, .flash]
+        let down: Set<Topic.Leaf> = [.command, .cancel, .estop, .unlock, .flash, .sequences]
         #expect(Set(Topic.Leaf.allCases.filter(\.isDown)) == down)
     }
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
 import fault_cases  # noqa: E402
 import other_boards  # noqa: E402
+import sequences  # noqa: E402
 from faults import Outputs, Table, check, fault  # noqa: E402
 from pins import duty, level, pin, risings  # noqa: E402
 from smoke import board_events, commands_of, rising_edges, uncobs  # noqa: E402
@@ -1619,6 +1620,7 @@ class Beside:
 
 def main():
     wanted = sys.argv[1:]
+    CASES.extend(sequences.CASES)
     # What another process of ours wants to have told.
     results = os.environ.pop("CUELIGHT_FAULT_TABLE", None)
     table, passed, failed = Table(), 0, 0

@@ -3,7 +3,7 @@
 
 /* What the control plane writes and an agent reads, then the other way round; as `Topic.Leaf`. */
 static const char *const leaves_down[] = {"command", "cancel", "estop", "unlock",
-                                          "flash"};
+                                          "flash", "sequences"};
 static const char *const leaves_up[] = {"outcome", "state", "manifest", "telemetry", "input"};
 
 static bool is_one_of(cue_text_t leaf, const char *const *leaves, size_t count)

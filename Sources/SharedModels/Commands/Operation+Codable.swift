@@ -1,6 +1,7 @@
 extension Operation: Codable {
     private enum Kind: String, Codable {
         case set, pulse, target, drive, tone, fill, off, glide, brake, level, effect, move
+        case play, stop
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -8,6 +9,7 @@ extension Operation: Codable {
         case speed = "speed_permille", frequency = "frequency_hz", color, first, count
         case move = "move_ms", easing, level = "level_permille", fade = "fade_ms", effect
         case period = "period_ms", position = "position_steps", stepSpeed = "speed_sps"
+        case sequence, startAt = "start_at_ms"
     }
 
     /// The written name of the case, as in JSON.
@@ -27,6 +29,8 @@ extension Operation: Codable {
         case .effect: .effect
         case .move: .move
         case .off: .off
+        case .play: .play
+        case .stop: .stop
         }
     }
 
@@ -82,6 +86,11 @@ extension Operation: Codable {
                 positionSteps: try number(.position), speedStepsPerSecond: try number(.stepSpeed),
                 holdMilliseconds: try optional(.hold))
         case .off: self = .off
+        case .play:
+            self = .play(
+                sequence: try number(.sequence),
+                startAtMilliseconds: try values.decodeIfPresent(Int64.self, forKey: .startAt))
+        case .stop: self = .stop
         }
         if let problem {
             throw DecodingError.dataCorrupted(
@@ -130,7 +139,10 @@ extension Operation: Codable {
             try values.encode(position, forKey: .position)
             try values.encode(speed, forKey: .stepSpeed)
             try values.encode(hold, forKey: .hold)
-        case .off: break
+        case .play(let sequence, let start):
+            try values.encode(sequence, forKey: .sequence)
+            try values.encodeIfPresent(start, forKey: .startAt)
+        case .off, .stop: break
         }
     }
 }

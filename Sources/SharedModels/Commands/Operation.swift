@@ -31,6 +31,11 @@ package enum Operation: Hashable, Sendable {
     case move(positionSteps: Int, speedStepsPerSecond: Int, holdMilliseconds: Int)
     /// Any output: to its safe value, now.
     case off
+    /// The board itself (`Channel.boardName`): starts one of its sequences, 0 to 254, now or at a
+    /// common time, Unix milliseconds by the server's clock.
+    case play(sequence: Int, startAtMilliseconds: Int64?)
+    /// The board itself: ends the sequence that it plays, with that sequence's outputs off.
+    case stop
 
     /// How a glide begins and ends.
     package enum Easing: String, Hashable, Sendable, Codable, CaseIterable { case linear, smooth }
@@ -54,7 +59,7 @@ package enum Operation: Hashable, Sendable {
         case .brake(let duration), .level(_, _, let duration), .effect(_, _, _, let duration):
             duration
         case .move(_, _, let hold): hold
-        case .off: 0
+        case .off, .play, .stop: 0
         }
     }
 
@@ -92,7 +97,11 @@ package enum Operation: Hashable, Sendable {
         case .move(let position, let speed, let hold):
             check("position_steps", position, Self.positions)
                 ?? check("speed_sps", speed, 16...4_000) ?? check("hold_ms", hold, milliseconds)
-        case .off: nil
+        case .play(let sequence, let start):
+            check("sequence", sequence, ChannelSequence.Limits.numbers)
+                ?? start.flatMap { (0...253_402_300_799_999).contains($0) ? nil : "start_at_ms" }
+                .map { "\($0) must be a time in Unix milliseconds" }
+        case .off, .stop: nil
         }
     }
 }

@@ -43,9 +43,9 @@ package struct BoardManifest: Hashable, Sendable, Codable {
         case minor, sequenceBytes = "sequence_bytes", hasWatchdog = "watchdog", channels
     }
 
-    /// The channel of that name, if there is one.
+    /// The channel of that name, if there is one; the board itself is `Channel.boardName`.
     package func channel(named name: String) -> Channel? {
-        channels.first { $0.name == name }
+        name == Channel.boardName ? boardChannel : channels.first { $0.name == name }
     }
 }
 
@@ -56,6 +56,8 @@ package struct Channel: Hashable, Sendable, Codable {
         case button, `switch`, analog, distance
         /// A kind of a later firmware: it is shown, and refused whatever it is told.
         case other(String)
+        /// No channel but the board itself; never in a manifest.
+        case board
 
         package var isInput: Bool {
             switch self {
@@ -65,8 +67,10 @@ package struct Channel: Hashable, Sendable, Codable {
         }
 
         package var isOutput: Bool {
-            if case .other = self { return false }
-            return !isInput
+            switch self {
+            case .other, .board: false
+            default: !isInput
+            }
         }
     }
 

@@ -7,6 +7,7 @@ extension Channel {
 
     /// Why a channel of its kind never does such an operation, whatever its numbers.
     package func kindRefusal(of operation: Operation) -> String? {
+        if kind == .board { return boardRefusal(of: operation) }
         switch (kind, operation) {
         case (.other, _): return unknownKind
         case _ where kind.isInput: return "\(name) is an input"
@@ -51,7 +52,7 @@ extension Channel {
             }
             let most = bounds.speedMaxStepsPerSecond ?? 65_535
             return speed <= most ? nil : "\(name) goes at \(most) steps a second at most"
-        case .set, .pulse, .brake, .off: return nil
+        case .set, .pulse, .brake, .off, .play, .stop: return nil
         }
     }
 
@@ -77,7 +78,8 @@ extension Channel {
     /// repeat what is over by itself: a pulse that was done and is done again is two pulses.
     package func delivery(of operation: Operation) -> Delivery {
         switch operation {
-        case .pulse, .tone, .brake: .atMostOnce
+        case .pulse, .tone, .brake, .play: .atMostOnce
+        case .stop: .atLeastOnce
         case .set, .target, .drive, .fill, .off, .glide, .level, .effect, .move: delivery
         }
     }

@@ -16,6 +16,7 @@ extension Channel.Kind: Codable {
     /// As in manifests.
     package var name: String {
         if case .other(let name) = self { return name }
+        if self == .board { return "board" }
         return Self.known.first { $0.kind == self }?.name ?? ""
     }
 

@@ -19,6 +19,14 @@ extension AgentState {
                     && unlocked.allSatisfy { Limits.isWord($0, 1...24) }
             })
         else { return "an unlocked channel is not a plain word" }
+        guard boards.allSatisfy({ ($0.sequences ?? []).count <= ChannelSequence.Limits.countMax })
+        else { return "there are too many sequences" }
+        guard
+            boards.flatMap({ $0.sequences ?? [] }).allSatisfy({
+                $0.detail.utf8.count <= SequenceState.detailBytesMax
+                    && $0.detail == Limits.cut($0.detail, bytes: SequenceState.detailBytesMax)
+            })
+        else { return "what is said of a sequence is too long or not plain text" }
         guard stopSequence >= 0 else { return "the stop sequence is negative" }
         guard firmware?.count ?? 0 <= FirmwareOffer.offersMax else {
             return "there is too much firmware"

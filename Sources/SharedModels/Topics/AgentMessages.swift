@@ -94,14 +94,21 @@ package struct BoardState: Hashable, Sendable, Codable {
     package let fault: String
     /// The dangerous channels that may be used now; nil for none.
     package let unlocked: [String]?
+    /// What became of its sequences; nil for none.
+    package let sequences: [SequenceState]?
+    /// The number of the sequence that it plays; nil for none.
+    package let playing: Int?
 
     package init(
-        uid: BoardUID, condition: Condition, fault: String = "", unlocked: [String]? = nil
+        uid: BoardUID, condition: Condition, fault: String = "", unlocked: [String]? = nil,
+        sequences: [SequenceState]? = nil, playing: Int? = nil
     ) {
         self.uid = uid
         self.condition = condition
         self.fault = fault
         self.unlocked = unlocked
+        self.sequences = sequences
+        self.playing = playing
     }
 }
 

@@ -11,6 +11,8 @@ package struct Topic: Hashable, Sendable {
         case unlock
         /// Down, QoS 1: a `FlashOrder`.
         case flash
+        /// Down, QoS 1, retained: an `AgentSequences`, all that the agent's boards shall keep.
+        case sequences
         /// Up, QoS 1: an `Outcome`.
         case outcome
         /// Up, QoS 1, retained, and the will: an `AgentState`.
@@ -25,7 +27,7 @@ package struct Topic: Hashable, Sendable {
         /// True if the control plane writes and the agent reads.
         package var isDown: Bool {
             switch self {
-            case .command, .cancel, .estop, .unlock, .flash: true
+            case .command, .cancel, .estop, .unlock, .flash, .sequences: true
             case .outcome, .state, .manifest, .telemetry, .input: false
             }
         }

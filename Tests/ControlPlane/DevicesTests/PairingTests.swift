@@ -323,7 +323,7 @@ struct CredentialTests {
         try await line.showUp(with: [BoardUID(value: 1)])
         try await otherLine.showUp(with: [BoardUID(value: 2)])
         try await site.press(.workspace(Site.home))
-        let topics = Set([Topic.Leaf.state, .manifest, .estop].map(agent.topic))
+        let topics = Set([Topic.Leaf.state, .manifest, .estop, .sequences].map(agent.topic))
 
         let observer = try site.controlLine("control-2")
         var seen = await observer.messages("cuelight/1/#").makeAsyncIterator()
@@ -346,7 +346,7 @@ struct CredentialTests {
         while let message = await told.next(), message.topic != other.topic(.outcome) {
             found.insert(message.topic)
         }
-        #expect(found == Set([Topic.Leaf.state, .manifest, .estop].map(other.topic)))
+        #expect(found == Set([Topic.Leaf.state, .manifest, .estop, .sequences].map(other.topic)))
         for each in [line, otherLine, observer, late] { await each.stop() }
         await site.stop()
     }

@@ -9,7 +9,14 @@ import Testing
 /// machine code in real time. It ends with the test. Its time stands still while this process
 /// does: a board that a test left alone for half a second would rightly disarm.
 final class SimulatedBoard: Sendable {
-    enum Kind: String, CaseIterable { case host, avr }
+    enum Kind: String, CaseIterable {
+        case host, avr
+        /// The host with channels of every kind and room for sequences.
+        case hostStage = "host-stage"
+
+        /// Those of the boards that people have.
+        static let allCases: [Kind] = [.host, .avr]
+    }
 
     enum Problem: Error, CustomStringConvertible {
         case missing(String)

@@ -169,7 +169,7 @@ final class Bench {
             case .rebooted:
                 ended += session?.rebooted(at: now).ended ?? []
                 if let wish = session?.wish { perform(link.become(wish, at: now)) }
-            case .unlocked: break
+            case .unlocked, .programs: break
             case .down: reopen()
             }
         }

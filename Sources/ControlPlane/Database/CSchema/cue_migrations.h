@@ -6,6 +6,7 @@
 #embed "../Migrations/0100_accounts_create.sql" suffix(, 0, )
 #embed "../Migrations/0200_devices_create.sql" suffix(, 0, )
 #embed "../Migrations/0201_devices_flash.sql" suffix(, 0, )
+#embed "../Migrations/0202_devices_sequences.sql" suffix(, 0, )
 #embed "../Migrations/0300_rules_create.sql" suffix(, 0, )
 #embed "../Migrations/0400_live_create.sql" suffix(, 0, )
 #embed "../Migrations/0401_live_totals.sql" suffix(, 0, )

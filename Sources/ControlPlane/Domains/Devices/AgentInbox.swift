@@ -116,7 +116,7 @@ final class AgentInbox: @unchecked Sendable {
         case .state: takeState(payload, topic)
         case .manifest: takeManifest(payload, topic)
         case .telemetry: takeTelemetry(payload, topic)
-        case .outcome, .input, .command, .cancel, .estop, .unlock, .flash: break
+        case .outcome, .input, .command, .cancel, .estop, .unlock, .flash, .sequences: break
         }
     }
 

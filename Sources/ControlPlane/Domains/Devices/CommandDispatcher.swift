@@ -81,12 +81,26 @@ package final class CommandDispatcher: @unchecked Sendable {
     @discardableResult
     package func dispatch(_ cue: Cue, trace: Trace) -> [CommandID] {
         loop.preconditionOnLoop()
-        return cue.actions.map { action in
+        return startingTogether(cue.actions).map { action in
             send(
                 action, workspace: cue.workspace, deadline: cue.deadline, trace: trace,
                 origin: Origin(
                     cue: cue.id, rule: cue.rule, event: cue.event,
                     sourceMessageID: cue.sourceMessageID, viewerID: cue.viewerID))
+        }
+    }
+
+    /// Several plays of one cue get a common start, so far ahead that all boards can be told.
+    private func startingTogether(_ actions: [Action]) -> [Action] {
+        let plays = actions.filter { if case .play = $0.operation { true } else { false } }
+        guard plays.count > 1 else { return actions }
+        let start =
+            surroundings.unixMilliseconds() + DevicesService.PlayLimits.leadMilliseconds
+        return actions.map { action in
+            guard case .play(let sequence, _) = action.operation else { return action }
+            var action = action
+            action.operation = .play(sequence: sequence, startAtMilliseconds: start)
+            return action
         }
     }
 

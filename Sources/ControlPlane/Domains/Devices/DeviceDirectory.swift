@@ -74,6 +74,8 @@ package struct DeviceDirectory: Sendable {
     /// The number of the last press of each stop, by which a release knows that it came too late.
     package private(set) var presses: [StopTarget: Int] = [:]
     private var pressCount = 0
+    /// By number.
+    var sequences: [DeviceID: [Int: StoredSequence]] = [:]
     private var boards: [AgentID: [BoardUID: DeviceID]] = [:]
     /// By channel; at most as many as the devices have inputs.
     private var inputs: [DeviceID: [String: InputValue]] = [:]
@@ -227,6 +229,10 @@ package struct DeviceDirectory: Sendable {
         }
         if let problem = channel.refusal(of: action.operation) {
             throw Refusal(reason: "bad_operation", detail: problem)
+        }
+        if case .play(let number, _) = action.operation, sequences[device.id]?[number] == nil {
+            throw Refusal(
+                reason: "no_sequence", detail: "\(device.name) has no sequence \(number)")
         }
         guard agent.isOnline else {
             throw Refusal(

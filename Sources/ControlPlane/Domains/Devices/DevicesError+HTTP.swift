@@ -5,6 +5,9 @@ extension DevicesError: HTTPRepresentable {
         switch self {
         case .invalid(let path, let message):
             .invalid([HTTPError.Field(path: path, message: message)])
+        case .invalidFields(let fields):
+            .invalid(fields.map { HTTPError.Field(path: $0.path, message: $0.message) })
+        case .noSequences(let reason): .conflict("no_sequences", reason)
         case .notFound(let what): .notFound(what)
         case .wrongAgentToken:
             HTTPError(

@@ -482,6 +482,14 @@ package enum OperationSchema {
                         .required("speed_sps", .integer(16...4_000), "steps a second"),
                         .optional("hold_ms", milliseconds),
                     ]), .init("off"),
+                .init(
+                    "play",
+                    [
+                        .required("sequence", .integer(0...254), "of the device"),
+                        .optional(
+                            "start_at_ms", .unixMilliseconds,
+                            "for devices that start together; at once if absent"),
+                    ]), .init("stop"),
             ]))
 
     private static let milliseconds = Schema.integer(0...65_535)

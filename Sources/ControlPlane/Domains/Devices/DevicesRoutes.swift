@@ -14,7 +14,7 @@ struct DevicesRoutes {
 
     var endpoints: [Endpoint] {
         tokens + pairing + agents + devices + [unlocking] + FlashRoutes(service: service).endpoints
-            + commands + stops
+            + SequenceRoutes(service: service, clock: clock).endpoints + commands + stops
     }
 
     // Agent tokens.

@@ -4,6 +4,7 @@ package import MQTT
 package import Platform
 package import Postgres
 package import SharedModels
+internal import Synchronization
 
 /// The verbs of the domain: pairing, devices, commands by hand, the E-stop. What a cue does is
 /// not here but in `CommandDispatcher`, which never waits for a database.
@@ -38,6 +39,11 @@ package final class DevicesService: Sendable {
     /// Taken while stops change in database and directory.
     let stopTurn = Turn()
     let stopKeeper: StopKeeper
+    /// Taken while sequences change in database and directory.
+    let sequenceTurn = Turn()
+    let sequenceStore: SequenceStore
+    /// The highest revision that a sequence was given, deleted ones included.
+    let sequenceRevision = Mutex<Int64>(0)
     /// Who waits for what agents say of a stop.
     let stopWaits: StopWaits
     let flashes: FlashJobs
@@ -55,6 +61,7 @@ package final class DevicesService: Sendable {
     ) {
         store = DevicesStore(pool: pool)
         commands = CommandStore(pool: pool)
+        sequenceStore = SequenceStore(pool: pool)
         self.signer = signer
         self.dispatcher = dispatcher
         self.unixMilliseconds = unixMilliseconds
@@ -105,6 +112,7 @@ package final class DevicesService: Sendable {
         notices: BrokerNotices, dispatcher: CommandDispatcher
     ) async {
         await dispatcher.run { dispatcher in
+            if !agents.isEmpty { notices.publishSequences(of: agents) }
             guard !agents.isEmpty, dispatcher.directory.stops.contains(.device(device.id)) else {
                 return
             }
@@ -121,6 +129,9 @@ package final class DevicesService: Sendable {
         let agents = try await store.agents()
         let devices = try await store.devices()
         let stops = try await store.stops()
+        let sequences = try await sequenceStore.sequences()
+        let revision = sequences.map(\.revision).max() ?? 0
+        sequenceRevision.withLock { $0 = max($0, revision) }
         await dispatcher.run { dispatcher in
             dispatcher.updateDirectory { directory in
                 for agent in agents {
@@ -133,6 +144,7 @@ package final class DevicesService: Sendable {
                     directory.put(agent)
                 }
                 for device in devices { directory.put(device) }
+                for sequence in sequences { directory.put(sequence) }
                 for stop in stops { directory.setStop(stop, isStopped: true) }
             }
         }
@@ -351,9 +363,10 @@ package final class DevicesService: Sendable {
                 guard let channel = device.manifest.channel(named: action.channel) else {
                     return ("actions[\(index)].channel", "\(device.name) has no such channel")
                 }
-                return channel.refusal(of: action.operation).map {
-                    ("actions[\(index)].operation", $0)
-                }
+                let refusal =
+                    channel.refusal(of: action.operation)
+                    ?? dispatcher.directory.refusal(ofRuleWith: action)
+                return refusal.map { ("actions[\(index)].operation", $0) }
             }
         }
     }

@@ -32,7 +32,7 @@ extension Operation {
     /// Whether it only switches off.
     var isOff: Bool {
         switch self {
-        case .off, .set(on: false, _): true
+        case .off, .set(on: false, _), .stop: true
         case .drive(let speed, _): speed == 0
         case .level(let permille, _, _): permille == 0
         default: false

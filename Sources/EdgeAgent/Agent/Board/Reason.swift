@@ -13,6 +13,10 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
     case clockSkew = "clock_skew"
     case journalFailed = "journal_failed"
     case quarantined
+    case noSequence = "no_sequence"
+    case sequencePending = "sequence_pending"
+    case notPlaying = "not_playing"
+    case clockUnknown = "clock_unknown"
     // Refused by the board.
     case unknownType = "unknown_type"
     case badLength = "bad_length"
@@ -69,6 +73,10 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
         case .clockSkew: "The command was issued in the future of the agent's clock."
         case .journalFailed: "The agent could not write its journal, so it did nothing."
         case .quarantined: "The board kept restarting and was put out of use."
+        case .noSequence: "The board has no such sequence."
+        case .sequencePending: "The sequence is not on the board yet."
+        case .notPlaying: "The board plays nothing."
+        case .clockUnknown: "The board's clock has not been read yet."
         case .unknownType: "The board does not know this request; its firmware is older."
         case .badLength: "The board found the request's size wrong; its firmware differs."
         case .notArmed: "The board would not stay armed."
@@ -103,6 +111,9 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
         case .badCommand, .unknownType, .badLength, .wrongNonce, .notBlank, .refused:
             "Update the agent and the board's firmware to the same release."
         case .noBoard: "Plug the board into this computer, or correct the device's board."
+        case .noSequence: "Put the sequence to the device, or correct the rule; see its state."
+        case .sequencePending, .clockUnknown: "Wait a few seconds, with the board's outputs off."
+        case .notPlaying: "Nothing: there is nothing to stop."
         case .noChannel, .badChannel: "Reload the device's channels and correct the rule."
         case .badOperation, .outOfRange: "Correct the rule's action for this channel."
         case .queueFull: "Give the rule a cooldown, or shorten what the channel does."

@@ -30,6 +30,17 @@ package struct AgentStatus: Hashable, Sendable, Codable {
         package var link: AgentTelemetry.Link?
         /// The connection that there is; nil if there is none.
         package var connection: Connection?
+        /// Nil for none.
+        package var sequences: [SequenceState]? = nil
+        /// The number of the sequence that it plays.
+        package var playing: Int? = nil
+        /// How far off its clock may be as the agent knows it; nil if it is not read.
+        package var clockDoubtMicroseconds: Int? = nil
+
+        private enum CodingKeys: String, CodingKey {
+            case uid, port, profile, firmware, condition, fault, pending, channels, link
+            case connection, sequences, playing, clockDoubtMicroseconds = "clock_doubt_us"
+        }
     }
 
     package struct Connection: Hashable, Sendable, Codable {

@@ -65,6 +65,14 @@ package enum StatusText {
             text += channel.obstacle.isEmpty ? "ready" : channel.obstacle
             text += channel.waiting > 0 ? ", \(channel.waiting) waiting\n" : "\n"
         }
+        for sequence in board.sequences ?? [] {
+            text += "  sequence \(sequence.number): \(sequence.condition.rawValue)"
+            text += board.playing == sequence.number ? ", playing" : ""
+            text += sequence.detail.isEmpty ? "\n" : " (\(sequence.detail))\n"
+        }
+        if let doubt = board.clockDoubtMicroseconds {
+            text += "  clock   known to \(doubt) µs\n"
+        }
         return text
     }
 }

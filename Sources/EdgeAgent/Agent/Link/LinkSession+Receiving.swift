@@ -60,6 +60,7 @@ extension LinkSession {
             nextEventSequence = nil
             lastEvent = nil
             unlocking = nil
+            forgetPrograms()
             phase = .greeting
             greetingDeadlineNanoseconds = now + Limits.greetingNanoseconds
         }
@@ -104,7 +105,10 @@ extension LinkSession {
         case .counters(let counters):
             self.counters = counters
             actions.append(.counted(counters))
-        case .ack(let state, _):
+        case .committed(let found): tellUpload(&actions) { $0.found(found) }
+        case .clock(let reading): read(reading, entry, at: now)
+        case .ack(let state, let active):
+            programming.active = active
             enter(state, &actions)
             acknowledged(entry, at: now, &actions)
         case .nak(let code, let state, let remaining):
@@ -126,6 +130,7 @@ extension LinkSession {
             beginReading(at: now, &actions)
         case .unlock(_, let mask, let seconds):
             actions.append(.unlocked(mask: mask, seconds: seconds))
+        case .sequenceWrite, .sequenceCommit: tellUpload(&actions) { $0.acknowledged() }
         case .arm, .disarm, .emergencyStop, .emergencyStopClear:
             // A board that says yes and does not do it is asked again, but not in a storm.
             insistNanoseconds = isAsWished ? 0 : pauseAfter(entry.request, now)
@@ -159,6 +164,11 @@ extension LinkSession {
         case .identityWrite: fall(.identityRefused, &actions)
         // A board of an older firmware has nothing to unlock.
         case .unlock: break
+        case .clockRead: break
+        case .sequenceRead, .sequenceWrite, .sequenceCommit:
+            tellUpload(&actions) {
+                $0.refused(reason, remainingMilliseconds: remaining, at: now)
+            }
         case .manifestRead: fall(.badManifest("the board refused to show it"), &actions)
         case .arm, .emergencyStopClear:
             insistNanoseconds = reason == .estopped ? 0 : now + Limits.insistNanoseconds
@@ -175,8 +185,12 @@ extension LinkMessage {
     /// Whether a board may answer that request with this.
     fileprivate func answers(_ request: LinkRequest) -> Bool {
         switch (self, request) {
-        case (.hello, .hello), (.manifestChunk, .manifestRead), (.counters, .countersRead): true
-        case (.ack, .hello), (.ack, .manifestRead), (.ack, .countersRead): false
+        case (.hello, .hello), (.manifestChunk, .manifestRead), (.counters, .countersRead),
+            (.committed, .sequenceRead), (.clock, .clockRead):
+            true
+        case (.ack, .hello), (.ack, .manifestRead), (.ack, .countersRead), (.ack, .sequenceRead),
+            (.ack, .clockRead):
+            false
         case (.ack, _), (.nak, _): true
         default: false
         }

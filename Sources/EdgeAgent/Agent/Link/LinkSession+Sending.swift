@@ -62,8 +62,10 @@ extension LinkSession {
         } else if now >= countersDueNanoseconds {
             countersDueNanoseconds = now + Limits.countersPeriodNanoseconds
             begin(.countersRead, at: now, &actions)
+        } else if let request = programRequest(at: now) {
+            begin(request, at: now, &actions)
         } else if now >= lastSentNanoseconds + Limits.beatPeriodNanoseconds {
-            begin(.beat, at: now, &actions)
+            begin(beatRequest(), at: now, &actions)
         }
     }
 

@@ -83,6 +83,8 @@ package struct LinkSession {
         case unlocked(mask: UInt16, seconds: UInt16)
         case stateChanged(LinkState)
         case event(BoardEvent)
+        /// Another condition of the upload of the board's programs.
+        case programs
         /// The board's own counters were read.
         case counted(LinkCounters)
         /// Another boot nonce, while the port stayed open.
@@ -130,6 +132,7 @@ package struct LinkSession {
     var nextEventSequence: UInt8?
     var lastEvent: BoardEvent?
     var decoder = FrameDecoder()
+    var programming = Programs()
 
     /// - Parameters:
     ///   - now: when the port was opened.
@@ -167,6 +170,7 @@ package struct LinkSession {
         if inFlight.isEmpty {
             due = min(due, lastSentNanoseconds + Limits.beatPeriodNanoseconds)
             due = min(due, countersDueNanoseconds)
+            if let programDue = programDeadlineNanoseconds { due = min(due, programDue) }
         }
         return due
     }

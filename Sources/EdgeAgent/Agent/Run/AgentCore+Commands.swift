@@ -11,6 +11,7 @@ extension AgentCore {
     }
 
     func send(_ pending: PendingCommand, to uid: BoardUID) {
+        if pending.command.operation.isOfBoard { return perform(pending, on: uid) }
         guard let driver = driverOfBoard[uid] else { return }
         boards[uid]?.begin(pending)
         steps(.beforeWrite)

@@ -14,6 +14,7 @@ extension AgentCore {
         case .estop: receiveStop(payload)
         case .unlock: receiveUnlock(payload)
         case .flash: receiveFlash(payload)
+        case .sequences: receiveSequences(payload)
         case .outcome, .state, .manifest, .telemetry, .input: break
         }
     }

@@ -48,6 +48,7 @@ extension AgentCore: PortOwner {
                 "firmware": .string(identity.hello.version), "port": .string(driver.path),
                 "reset_cause": .string(identity.hello.resetCause.words),
             ])
+        offerPrograms(to: uid)
         publishManifest()
         stateChanged()
         return nil
@@ -85,6 +86,7 @@ extension AgentCore: PortOwner {
     func changed(_ state: LinkState, on driver: any BoardDriver) {
         guard let uid = uid(of: driver) else { return }
         boards[uid]?.enter(state)
+        if state.mode != .armed { sequenceDesk.silence(uid) }
         stateChanged()
     }
 
@@ -93,6 +95,7 @@ extension AgentCore: PortOwner {
         switch event.kind {
         case .input(let value): read(value, channel: event.channel, of: uid)
         case .fault(let fault): report(fault, of: uid)
+        case .sequence(let news): take(news, of: event, on: uid)
         case .state, .unknown: break
         }
     }
@@ -113,6 +116,7 @@ extension AgentCore: PortOwner {
         if let ended = boards[uid]?.rebooted(at: SystemTime.monotonicNanoseconds) {
             restarted(uid, ended)
         }
+        sequenceDesk.silence(uid)
         if let wish = boards[uid]?.wish { driver.become(wish) }
         stateChanged()
     }
@@ -154,6 +158,7 @@ extension AgentCore: PortOwner {
             links[uid, default: LinkRecord()].ended(statistics, isLoss: closing != .ended)
         }
         driverOfBoard[uid] = nil
+        sequenceDesk.silence(uid)
         if closing == .unplugged {
             finish(boards[uid]?.unplug() ?? [])
         } else {

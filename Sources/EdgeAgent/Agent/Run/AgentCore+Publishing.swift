@@ -17,7 +17,8 @@ extension AgentCore {
                 let unlocked = $0.unlockedChannels(at: now)
                 return BoardState(
                     uid: $0.uid, condition: $0.condition, fault: $0.fault,
-                    unlocked: unlocked.isEmpty ? nil : unlocked)
+                    unlocked: unlocked.isEmpty ? nil : unlocked,
+                    sequences: sequenceStates(of: $0.uid), playing: sequenceDesk.playing[$0.uid])
             }, firmware: desk?.offers, flashing: desk?.report)
     }
 

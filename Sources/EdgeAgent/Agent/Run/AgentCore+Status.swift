@@ -52,7 +52,9 @@ extension AgentCore {
                     obstacle: obstacle?.rawValue ?? "", detail: obstacle?.sentence ?? "",
                     advice: obstacle?.advice ?? "")
             },
-            link: figures(of: board.uid), connection: driver.flatMap(connection))
+            link: figures(of: board.uid), connection: driver.flatMap(connection),
+            sequences: sequenceStates(of: board.uid), playing: sequenceDesk.playing[board.uid],
+            clockDoubtMicroseconds: clockDoubtMicroseconds(of: board.uid))
     }
 
     private func connection(_ driver: any BoardDriver) -> AgentStatus.Connection? {

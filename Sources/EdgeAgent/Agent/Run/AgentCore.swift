@@ -103,6 +103,7 @@ package final class AgentCore: @unchecked Sendable {
     var inputs = InputGate()
     var inputSequence: Int64 = 0
     private(set) lazy var inputAlarm = Alarm(loop: loop) { [weak self] in self?.tellInputs() }
+    var sequenceDesk = SequenceDesk()
     var order: UInt64 = 0
     var isStatePending = false
     var isEnded = false

@@ -132,7 +132,7 @@ package final class AgentWorker: Worker {
 
     private func connectCore() {
         // The stop first, so that it is known before commands.
-        for leaf in [Topic.Leaf.estop, .cancel, .command, .unlock, .flash] {
+        for leaf in [Topic.Leaf.estop, .cancel, .sequences, .command, .unlock, .flash] {
             let topic = Topic(workspace: identity.workspace, agent: identity.agent, leaf: leaf)
             client.subscribe(topic.name) { [core] message in core.receive(leaf, message.payload) }
         }

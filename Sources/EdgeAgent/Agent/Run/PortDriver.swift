@@ -18,6 +18,8 @@ protocol PortOwner: AnyObject {
     func reported(_ event: BoardEvent, on driver: any BoardDriver)
     func rebooted(_ cause: ResetCause, on driver: any BoardDriver)
     func counted(_ counters: LinkCounters, on driver: any BoardDriver)
+    /// The upload of the board's programs has another condition.
+    func programsChanged(on driver: PortDriver)
     func closed(_ driver: any BoardDriver, because closing: PortDriver.Closing)
     /// The link may take a command now.
     func advance(_ driver: any BoardDriver)
@@ -62,7 +64,7 @@ final class PortDriver {
     /// The board on this port that is connected through another one; nil if there is none.
     private(set) var rivalUID: BoardUID?
 
-    private let baud: Int
+    let baud: Int
     private let loop: EventLoop
     private let log: Log
     private weak var owner: (any PortOwner)?
@@ -181,7 +183,7 @@ final class PortDriver {
         act { link, now in link.tick(at: now) }
     }
 
-    private func act(_ body: (inout LinkSession, Int64) -> [LinkSession.Action]) {
+    func act(_ body: (inout LinkSession, Int64) -> [LinkSession.Action]) {
         guard port != nil, link != nil else { return }
         // Moved out and back, so that the session is not copied, nor used twice at once.
         guard var session = link else { return }
@@ -216,6 +218,7 @@ final class PortDriver {
             owner.unlocked(mask: mask, seconds: seconds, on: self)
         case .stateChanged(let state): owner.changed(state, on: self)
         case .event(let event): owner.reported(event, on: self)
+        case .programs: owner.programsChanged(on: self)
         case .counted(let counters): owner.counted(counters, on: self)
         case .rebooted(let cause): owner.rebooted(cause, on: self)
         case .down(let reason):

@@ -10,6 +10,8 @@ package enum LinkMessage: Hashable, Sendable {
     case counters(LinkCounters)
     case nak(reason: UInt8, state: LinkState, remainingMilliseconds: UInt16)
     case event(BoardEvent)
+    case committed(CommittedPrograms)
+    case clock(ClockReading)
 
     /// Nil for a type we do not know or a payload that is too short.
     package init?(_ frame: Frame) {
@@ -35,6 +37,14 @@ package enum LinkMessage: Hashable, Sendable {
         case CUE_EVENT:
             guard let event = BoardEvent(&reader) else { return nil }
             self = .event(event)
+        case CUE_SEQUENCE:
+            guard let size = reader.u16(), let crc = reader.u32() else { return nil }
+            self = .committed(CommittedPrograms(sizeBytes: size, crc32: crc))
+        case CUE_CLOCK:
+            guard let microseconds = reader.u32(), let milliseconds = reader.u32() else {
+                return nil
+            }
+            self = .clock(ClockReading(microseconds: microseconds, milliseconds: milliseconds))
         default: return nil
         }
     }
@@ -131,6 +141,8 @@ package struct BoardEvent: Hashable, Sendable {
         case input(value: Int16)
         case fault(Fault)
         case state(LinkState)
+        /// The program is the event's channel.
+        case sequence(SequenceNews)
         /// A kind of a later version.
         case unknown(UInt8)
     }
@@ -184,6 +196,8 @@ package struct BoardEvent: Hashable, Sendable {
             self.kind = .fault(fault)
         case CUE_EVENT_STATE:
             self.kind = .state(LinkState(rawValue: UInt8(truncatingIfNeeded: raw)))
+        case CUE_EVENT_SEQUENCE:
+            self.kind = SequenceNews(rawValue: value).map(Kind.sequence) ?? .unknown(kind)
         default: self.kind = .unknown(kind)
         }
     }

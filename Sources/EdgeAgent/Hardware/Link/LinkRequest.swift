@@ -15,6 +15,11 @@ package enum LinkRequest: Hashable, Sendable {
     case identityWrite(BoardUID)
     /// A bit for each dangerous channel that may be used from now on, for so many seconds.
     case unlock(nonce: UInt32, mask: UInt16, seconds: UInt16)
+    /// 1 to 40 bytes of the program memory; voids what was committed.
+    case sequenceWrite(offset: UInt16, bytes: [UInt8])
+    case sequenceCommit(CommittedPrograms)
+    case sequenceRead
+    case clockRead
 
     package var type: UInt8 {
         let number =
@@ -24,12 +29,16 @@ package enum LinkRequest: Hashable, Sendable {
             case .arm: CUE_ARM
             case .disarm: CUE_DISARM
             case .beat: CUE_BEAT
-            case .command: CUE_COMMAND
+            case .command(let command): Int(command.type)
             case .emergencyStop: CUE_ESTOP
             case .emergencyStopClear: CUE_ESTOP_CLEAR
             case .countersRead: CUE_COUNTERS_READ
             case .identityWrite: CUE_IDENTITY_WRITE
             case .unlock: CUE_UNLOCK
+            case .sequenceWrite: CUE_SEQUENCE_WRITE
+            case .sequenceCommit: CUE_SEQUENCE_COMMIT
+            case .sequenceRead: CUE_SEQUENCE_READ
+            case .clockRead: CUE_CLOCK_READ
             }
         return UInt8(truncatingIfNeeded: number)
     }
@@ -37,7 +46,13 @@ package enum LinkRequest: Hashable, Sendable {
     package var payload: [UInt8] {
         var bytes: [UInt8] = []
         switch self {
-        case .hello, .disarm, .beat, .emergencyStop, .countersRead: break
+        case .hello, .disarm, .beat, .emergencyStop, .countersRead, .sequenceRead, .clockRead: break
+        case .sequenceWrite(let offset, let chunk):
+            bytes.append(u16: offset)
+            bytes += chunk
+        case .sequenceCommit(let programs):
+            bytes.append(u16: programs.sizeBytes)
+            bytes.append(u32: programs.crc32)
         case .manifestRead(let offset): bytes.append(u16: offset)
         case .arm(let nonce), .emergencyStopClear(let nonce): bytes.append(u32: nonce)
         case .command(let command): bytes = command.payload
@@ -57,7 +72,7 @@ package enum LinkRequest: Hashable, Sendable {
     package var isQuiet: Bool {
         switch self {
         case .command(let command): command.isQuiet
-        case .identityWrite: true
+        case .identityWrite, .sequenceCommit: true
         default: false
         }
     }
@@ -66,13 +81,22 @@ package enum LinkRequest: Hashable, Sendable {
 /// An operation in the words of one channel, ready to be framed.
 package struct LinkCommand: Hashable, Sendable {
     package let isQuiet: Bool
+    /// COMMAND, or SEQUENCE_START.
+    package let type: UInt8
     package let payload: [UInt8]
+
+    init(type: UInt8, payload: [UInt8]) {
+        isQuiet = false
+        self.type = type
+        self.payload = payload
+    }
 
     /// - Parameters:
     ///   - operation: one that `channel.refusal(of:)` has nothing against; numbers outside their
     ///     range are cut to it, and the board refuses them.
     package init(_ operation: Operation, on channel: Channel) {
         isQuiet = channel.isQuiet
+        type = UInt8(truncatingIfNeeded: CUE_COMMAND)
         var bytes: [UInt8] = [channel.id, 0]
         let code: Int
         func short(_ value: Int) -> UInt16 { UInt16(clamping: value) }
@@ -127,7 +151,9 @@ package struct LinkCommand: Hashable, Sendable {
             bytes.append(u32: UInt32(bitPattern: Int32(clamping: position)))
             bytes.append(u16: short(speed))
             bytes.append(u16: short(hold))
-        case .off: code = CUE_OP_OFF
+        // The board itself has no number of a channel: its frames are made where it is known what
+        // it plays (`LinkCommand.init(program:startAtMilliseconds:)`).
+        case .off, .play, .stop: code = CUE_OP_OFF
         }
         bytes[1] = UInt8(clamping: code)
         payload = bytes
