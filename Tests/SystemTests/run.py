@@ -1436,7 +1436,13 @@ def next_firmware():
     """Another release of the Uno's firmware: its build."""
     build = subprocess.run(["sh", ROOT / "Tests" / "Peers" / "next_firmware.sh"], capture_output=True)
     check(build.returncode == 0, build.stderr)
-    return json.loads((BUILD / "firmware-next" / "index.json").read_text())["firmware"][0]["build"]
+    return uno_image(BUILD / "firmware-next")["build"]
+
+
+def uno_image(folder):
+    """What the index of a firmware library says of the Uno's image."""
+    index = json.loads((folder / "index.json").read_text())
+    return next(one for one in index["firmware"] if one["board"] == "uno")
 
 
 @case
@@ -1542,7 +1548,7 @@ def a_board_is_flashed_under_a_running_agent_and_a_killed_flashing_is_ended_by_t
         )  # fmt: skip
 
     restart_agent()
-    first = json.loads((BUILD / "firmware" / "index.json").read_text())["firmware"][0]["version"]
+    first = uno_image(BUILD / "firmware")["version"]
     show.wait("the Uno as it was", lambda: runs(first))
     flashing = flash(BUILD / "firmware-next")
     for line in flashing.stdout:

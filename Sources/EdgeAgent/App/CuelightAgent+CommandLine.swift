@@ -73,6 +73,19 @@ extension CuelightAgent {
                 is put back. A running agent lets go of the port meanwhile.
                 """, flags: flash),
             .init(
+                "wired-stop", "say whether a wired E-stop is fitted to a board",
+                """
+                A board that has an input for a wired E-stop (a normally closed contact to ground)
+                heeds it once it was told that it is there; it keeps that over power-off. Then an
+                open circuit switches every output off, and the board cannot be armed until it is
+                closed. A running agent lets go of the port meanwhile; the board's outputs go off.
+                """,
+                words: [.init("STATE", "on or off", choices: ["on", "off"])],
+                flags: [
+                    .init("port", "DEVICE", "the board's serial port; else the only one"),
+                    stateFolder,
+                ]),
+            .init(
                 "doctor", "find what is wrong, and what to do",
                 """
                 Looks at the state folder, the pairing, the server and the broker, the clock, the

@@ -50,6 +50,7 @@ struct CuelightAgent {
         case "completions": return completions(flags)
         case "manual": return try manual(flags)
         case "flash": return try await FlashCommand(flags).run(signals)
+        case "wired-stop": return try await WiredStopCommand(flags).run(signals)
         default: return try await DoctorCommand(flags).run()
         }
     }

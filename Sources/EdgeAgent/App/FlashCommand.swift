@@ -55,7 +55,7 @@ struct FlashCommand {
             return report.map(Self.words) ?? "Nothing to resume: no flashing was cut off."
         }
         let request = FlashService.Request(
-            port: try port(), board: flags["board"],
+            port: try Self.port(flags, folder), board: flags["board"],
             source: flags["image"].map { .file($0) } ?? .library, again: flags.has("again"))
         return Self.words(
             try await service.flash(request, progressed: { progress.show($0) }))
@@ -70,7 +70,9 @@ struct FlashCommand {
     }
 
     /// The port that was named, or the only one there is.
-    private func port() throws(FlashProblem) -> String {
+    static func port(
+        _ flags: CommandLineFlags, _ folder: StateFolder
+    ) throws(FlashProblem) -> String {
         if let port = flags["port"] { return port }
         var boards: [String: String] = [:]
         var ports = PortScanner(configured: [], findsUSB: true).scan()

@@ -23,7 +23,7 @@ struct ExplanationTests {
             let words = Explanation.all.filter { $0.kind == kind }.map(\.word)
             #expect(Set(words).count == words.count && !words.isEmpty)
         }
-        for fault in [BoardEvent.Fault.linkLost, .watchdog, .onMax, .brownOut] {
+        for fault in [BoardEvent.Fault.linkLost, .watchdog, .onMax, .brownOut, .wiredStop] {
             #expect(BoardFault(fault).rawValue == fault.word)
             #expect(BoardFault(told: fault.word) == BoardFault(fault))
         }

@@ -164,12 +164,12 @@ final class Bench {
                 ended += session?.finish(id, result, at: now) ?? []
             case .stateChanged(let state): session?.enter(state)
             case .event(let event):
-                if case .fault(let fault) = event.kind { session?.report(fault) }
+                if case .fault(let fault) = event.kind { ended += session?.report(fault) ?? [] }
             case .counted: break
             case .rebooted:
                 ended += session?.rebooted(at: now).ended ?? []
                 if let wish = session?.wish { perform(link.become(wish, at: now)) }
-            case .unlocked, .programs: break
+            case .unlocked, .programs, .optionsWritten: break
             case .down: reopen()
             }
         }

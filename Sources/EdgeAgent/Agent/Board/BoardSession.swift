@@ -45,6 +45,8 @@ package struct BoardSession: Sendable {
     package private(set) var manifest: BoardManifest
     package private(set) var isConnected = false
     package private(set) var isStopped: Bool
+    /// The circuit of the E-stop that is wired to the board is open, as the board said.
+    private var isWireOpen = false
     package var isQuarantined: Bool { resets.isQuarantined }
     /// The last fault's word; empty for none.
     package private(set) var fault = ""
@@ -107,7 +109,7 @@ package struct BoardSession: Sendable {
 
     /// Why a command for the channel would not be done now; nil if it would.
     package func obstacle(channel: Channel, at now: Int64) -> Reason? {
-        if isStopped { return .estopped }
+        if isStopped || isWireOpen { return .estopped }
         if isQuarantined { return .quarantined }
         if !isConnected { return .boardOffline }
         if let hold { return hold }
@@ -120,7 +122,7 @@ package struct BoardSession: Sendable {
 
     /// Takes a command for one of its channels.
     package mutating func submit(_ pending: PendingCommand, at now: Int64) -> [Ended] {
-        if isStopped { return [Ended(pending, .rejected, .estopped)] }
+        if isStopped || isWireOpen { return [Ended(pending, .rejected, .estopped)] }
         if isQuarantined { return [Ended(pending, .rejected, .quarantined)] }
         if pending.deadlineNanoseconds <= now { return [Ended(pending, .expired, .late)] }
         if isLocked(pending.channel, at: now), !pending.command.operation.isOff {
@@ -267,6 +269,7 @@ package struct BoardSession: Sendable {
     /// The port closed.
     package mutating func disconnect() {
         isConnected = false
+        isWireOpen = false
         mode = .safe
         lock()
     }
@@ -279,6 +282,7 @@ package struct BoardSession: Sendable {
     }
 
     package mutating func enter(_ state: LinkState) {
+        if mode == .estopped, state.mode != .estopped { isWireOpen = false }
         mode = state.mode
         if mode != .armed { lock() }
     }
@@ -342,7 +346,13 @@ package struct BoardSession: Sendable {
 
     private static let bootLoop = BoardFault.bootLoop.rawValue
 
-    package mutating func report(_ fault: BoardEvent.Fault) { self.fault = fault.word }
+    /// The board tells of a fault. What waits is cancelled if it was the wired E-stop.
+    package mutating func report(_ fault: BoardEvent.Fault) -> [Ended] {
+        self.fault = fault.word
+        guard fault == .wiredStop else { return [] }
+        isWireOpen = true
+        return take { $0.takeAll() }.map { Ended($0, .cancelled, .estopped) }
+    }
 
     /// When something may change by time alone.
     package func nextDeadlineNanoseconds(at now: Int64) -> Int64? {

@@ -123,7 +123,8 @@ package enum Reason: String, Hashable, Sendable, CaseIterable {
             "Check the board's power supply and what its outputs draw, then release it with "
                 + "cuelight-agent release BOARD, or leave it ten minutes without a restart."
         case .notArmed: "Look at the board's faults; a cable or its power may be bad."
-        case .estopped: "Release the emergency stop in the console when the stage is safe."
+        case .estopped:
+            "Release the emergency stop, in the console or at the board, when the stage is safe."
         case .locked: "Unlock the channel for a while, when nobody is in its way."
         case .busy, .waited: "Give the command more time, or the rule a cooldown."
         case .late: "Check the network, and this computer's clock."

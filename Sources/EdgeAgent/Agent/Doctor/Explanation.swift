@@ -41,6 +41,7 @@ package enum BoardFault: String, Hashable, Sendable, CaseIterable {
     case watchdog
     case onMax = "max_on"
     case brownOut = "brown_out"
+    case wiredStop = "estop_wired"
     case bootLoop = "boot_loop"
     /// Of later firmware: written `fault_` and its number.
     case unknown = "fault"
@@ -53,6 +54,7 @@ package enum BoardFault: String, Hashable, Sendable, CaseIterable {
             case .watchdog: .watchdog
             case .onMax: .onMax
             case .brownOut: .brownOut
+            case .wiredStop: .wiredStop
             case .unknown: .unknown
             }
     }
@@ -69,6 +71,8 @@ package enum BoardFault: String, Hashable, Sendable, CaseIterable {
             "The board heard nothing of this computer for half a second and made itself safe."
         case .watchdog: "The board's program hung; its watchdog made it safe and restarted it."
         case .onMax: "An output was on for as long as its channel allows and was cut off."
+        case .wiredStop:
+            "The E-stop that is wired to the board was pressed, or its wire is broken."
         case .brownOut: "The board's supply voltage broke down, and it restarted."
         case .bootLoop: "The board restarted three times within a minute and was put out of use."
         case .unknown: "The board reports a fault that this release does not know."
@@ -80,6 +84,8 @@ package enum BoardFault: String, Hashable, Sendable, CaseIterable {
         case .linkLost: "Check the cable, and whether this computer is overloaded or was asleep."
         case .watchdog: "Update the board's firmware; tell its makers if it comes again."
         case .onMax: "Give the rule a shorter time, or the channel a longer one if that is safe."
+        case .wiredStop:
+            "Find out why, then release the button; the board can be armed again from then on."
         case .brownOut: "Give motors and strips a supply of their own, and look at the cable."
         case .bootLoop: Reason.quarantined.advice
         case .unknown: "Update the agent to the release of the board's firmware."

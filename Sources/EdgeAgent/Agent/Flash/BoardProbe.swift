@@ -11,37 +11,47 @@ final class BoardProbe: @unchecked Sendable {
         /// Nobody, or nobody who speaks our language, and why.
         case silent(String)
         case noPort(SerialPort.Problem)
+        /// The board says no to the options.
+        case refused(Refusal)
     }
 
     private static let pauseNanoseconds: Int64 = 100_000_000
 
     private let path: String
     private let baud: Int
+    private let options: UInt8?
     private let loop: EventLoop
     private let deadlineNanoseconds: Int64
     private var port: SerialPort?
     private var link: LinkSession?
     private var timer: LoopTimer?
     private var answer: ((Answer) -> Void)?
+    private var found = Answer.silent("it did not say who it is")
 
     private init(
-        path: String, baud: Int, loop: EventLoop, patience: Duration,
+        path: String, baud: Int, options: UInt8?, loop: EventLoop, patience: Duration,
         answer: @escaping (Answer) -> Void
     ) {
         self.path = path
         self.baud = baud
+        self.options = options
         self.loop = loop
         self.answer = answer
         deadlineNanoseconds = SystemTime.monotonicNanoseconds + patience.nanosecondsClamped
     }
 
-    /// - Parameter patience: how long asking is repeated; each time takes up to 2.5 s.
+    /// - Parameters:
+    ///   - options: what the board shall keep, as in OPTIONS_WRITE; nil to leave it as it is.
+    ///   - patience: how long asking is repeated; each time takes up to 2.5 s.
     static func ask(
-        _ path: String, baud: Int = 115_200, patience: Duration, loop: EventLoop
+        _ path: String, baud: Int = 115_200, options: UInt8? = nil, patience: Duration,
+        loop: EventLoop
     ) async -> Answer {
         await withCheckedContinuation { done in
             loop.submit {
-                BoardProbe(path: path, baud: baud, loop: loop, patience: patience) {
+                BoardProbe(
+                    path: path, baud: baud, options: options, loop: loop, patience: patience
+                ) {
                     done.resume(returning: $0)
                 }.open()
             }
@@ -83,7 +93,11 @@ final class BoardProbe: @unchecked Sendable {
                 let facts = FirmwareFacts(
                     board: identity.manifest.board, version: identity.hello.version,
                     build: identity.manifest.build)
-                return finish(.found(facts, build: identity.hello.build))
+                found = .found(facts, build: identity.hello.build)
+                guard let options else { return finish(found) }
+                return act { link, now in link.writeOptions(options, at: now) }
+            case .optionsWritten(let refusal):
+                return finish(refusal.map(Answer.refused) ?? found)
             case .down(let reason): return again(.silent(reason.sentence))
             default: break
             }

@@ -111,7 +111,7 @@ extension FlashService {
         case .found(let found, let build):
             return found.board == facts.board && found.build == facts.build
                 && build == facts.buildNumber
-        case .silent: return false
+        case .silent, .refused: return false
         case .noPort(let problem):
             throw .stranded(reason: "\(journal.port): \(problem)", port: journal.port)
         }

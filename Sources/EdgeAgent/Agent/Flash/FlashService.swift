@@ -137,7 +137,7 @@ package struct FlashService: Sendable {
         progressed(FlashProgress(.asking))
         switch await BoardProbe.ask(port, patience: settings.asking, loop: loop) {
         case .found(let facts, _): return facts
-        case .silent: return nil
+        case .silent, .refused: return nil
         case .noPort(let problem): throw .notStarted("\(port): \(problem)")
         }
     }

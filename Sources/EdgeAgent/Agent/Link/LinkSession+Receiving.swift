@@ -131,6 +131,7 @@ extension LinkSession {
         case .unlock(_, let mask, let seconds):
             actions.append(.unlocked(mask: mask, seconds: seconds))
         case .sequenceWrite, .sequenceCommit: tellUpload(&actions) { $0.acknowledged() }
+        case .optionsWrite: actions.append(.optionsWritten(nil))
         case .arm, .disarm, .emergencyStop, .emergencyStopClear:
             // A board that says yes and does not do it is asked again, but not in a storm.
             insistNanoseconds = isAsWished ? 0 : pauseAfter(entry.request, now)
@@ -165,13 +166,17 @@ extension LinkSession {
         // A board of an older firmware has nothing to unlock.
         case .unlock: break
         case .clockRead: break
+        case .optionsWrite: actions.append(.optionsWritten(reason ?? .unknownType))
         case .sequenceRead, .sequenceWrite, .sequenceCommit:
             tellUpload(&actions) {
                 $0.refused(reason, remainingMilliseconds: remaining, at: now)
             }
         case .manifestRead: fall(.badManifest("the board refused to show it"), &actions)
         case .arm, .emergencyStopClear:
-            insistNanoseconds = reason == .estopped ? 0 : now + Limits.insistNanoseconds
+            // Who could not be armed may be cleared at once; who could not be cleared, because the
+            // wired E-stop is open, is asked again later.
+            let isClearable = reason == .estopped && entry.request == .arm(nonce: hello?.nonce ?? 0)
+            insistNanoseconds = isClearable ? 0 : now + Limits.insistNanoseconds
             // Our nonce is not the board's: it booted, and its hello was lost.
             if reason == .wrongNonce, !inFlight.contains(where: { $0.request == .hello }) {
                 begin(.hello, at: now, &actions)

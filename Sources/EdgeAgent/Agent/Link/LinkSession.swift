@@ -81,6 +81,8 @@ package struct LinkSession {
         case ended(CommandID, CommandResult)
         /// The board unlocked these channels for so long, and locked the others.
         case unlocked(mask: UInt16, seconds: UInt16)
+        /// The board keeps its options from now on; or the refusal.
+        case optionsWritten(Refusal?)
         case stateChanged(LinkState)
         case event(BoardEvent)
         /// Another condition of the upload of the board's programs.
@@ -241,6 +243,14 @@ package struct LinkSession {
         unlocking = (mask, seconds)
         var actions: [Action] = []
         pump(at: now, &actions)
+        return actions
+    }
+
+    /// Writes the options that the board keeps, once it is identified.
+    package mutating func writeOptions(_ flags: UInt8, at now: Int64) -> [Action] {
+        guard phase == .ready else { return [] }
+        var actions: [Action] = []
+        begin(.optionsWrite(flags), at: now, &actions)
         return actions
     }
 

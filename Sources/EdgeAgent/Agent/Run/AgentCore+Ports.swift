@@ -101,7 +101,7 @@ extension AgentCore: PortOwner {
     }
 
     private func report(_ fault: BoardEvent.Fault, of uid: BoardUID) {
-        boards[uid]?.report(fault)
+        finish(boards[uid]?.report(fault) ?? [])
         log.warning(
             "board fault",
             ["uid": .string(uid.description), "fault": .string(fault.word)])

@@ -220,6 +220,8 @@ final class PortDriver {
         case .event(let event): owner.reported(event, on: self)
         case .programs: owner.programsChanged(on: self)
         case .counted(let counters): owner.counted(counters, on: self)
+        // Only a probe asks for that.
+        case .optionsWritten: break
         case .rebooted(let cause): owner.rebooted(cause, on: self)
         case .down(let reason):
             port?.close()

@@ -148,7 +148,7 @@ package struct BoardEvent: Hashable, Sendable {
     }
 
     package enum Fault: Hashable, Sendable {
-        case linkLost, watchdog, onMax, brownOut
+        case linkLost, watchdog, onMax, brownOut, wiredStop
         case unknown(Int16)
 
         /// For machines, as in `BoardState.fault`.
@@ -158,6 +158,7 @@ package struct BoardEvent: Hashable, Sendable {
             case .watchdog: "watchdog"
             case .onMax: "max_on"
             case .brownOut: "brown_out"
+            case .wiredStop: "estop_wired"
             case .unknown(let number): "fault_\(number)"
             }
         }
@@ -191,6 +192,7 @@ package struct BoardEvent: Hashable, Sendable {
                 case CUE_FAULT_WATCHDOG: .watchdog
                 case CUE_FAULT_MAX_ON: .onMax
                 case CUE_FAULT_BROWN_OUT: .brownOut
+                case CUE_FAULT_ESTOP_WIRED: .wiredStop
                 default: .unknown(value)
                 }
             self.kind = .fault(fault)

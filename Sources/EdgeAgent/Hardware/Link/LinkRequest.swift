@@ -20,6 +20,8 @@ package enum LinkRequest: Hashable, Sendable {
     case sequenceCommit(CommittedPrograms)
     case sequenceRead
     case clockRead
+    /// Bit 0: the wired E-stop is fitted and counts. Kept over power-off; refused while armed.
+    case optionsWrite(UInt8)
 
     package var type: UInt8 {
         let number =
@@ -39,6 +41,7 @@ package enum LinkRequest: Hashable, Sendable {
             case .sequenceCommit: CUE_SEQUENCE_COMMIT
             case .sequenceRead: CUE_SEQUENCE_READ
             case .clockRead: CUE_CLOCK_READ
+            case .optionsWrite: CUE_OPTIONS_WRITE
             }
         return UInt8(truncatingIfNeeded: number)
     }
@@ -47,6 +50,7 @@ package enum LinkRequest: Hashable, Sendable {
         var bytes: [UInt8] = []
         switch self {
         case .hello, .disarm, .beat, .emergencyStop, .countersRead, .sequenceRead, .clockRead: break
+        case .optionsWrite(let flags): bytes.append(flags)
         case .sequenceWrite(let offset, let chunk):
             bytes.append(u16: offset)
             bytes += chunk
@@ -72,7 +76,7 @@ package enum LinkRequest: Hashable, Sendable {
     package var isQuiet: Bool {
         switch self {
         case .command(let command): command.isQuiet
-        case .identityWrite, .sequenceCommit: true
+        case .identityWrite, .sequenceCommit, .optionsWrite: true
         default: false
         }
     }

@@ -18,6 +18,10 @@ const FAULTS = {
         text: "The board's supply voltage broke down, and it restarted.",
         advice: "Give motors and strips a supply of their own, and look at the cable.",
     },
+    estop_wired: {
+        text: "The E-stop that is wired to the board was pressed, or its wire is broken.",
+        advice: "Find out why, then release the button; the board can be armed again from then on.",
+    },
     boot_loop: {
         text: "The board restarted three times within a minute and was put out of use.",
         advice: "Check the board's power supply and what its outputs draw, then release it with cuelight-agent release BOARD, or leave it ten minutes without a restart.",
