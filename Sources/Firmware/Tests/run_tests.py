@@ -460,6 +460,19 @@ def tone_and_motor():
             board.drive(MOTOR, 0)
 
 
+@test("a thousand tones, one right after the other, and the board goes on")
+def many_tones():
+    with avr() as board:
+        board.open()
+        board.arm()
+        start = board.mark()
+        for number in range(1000):
+            board.tone(BUZZER, 2000 + number, 1000)
+        assert not [entry for entry in board.read_log()[start:] if "reset" in entry], "the board was reset"
+        # Armed all the while: the next one is done.
+        board.pulse(RELAY1, 10)
+
+
 @test("a uid is kept over resets and over power-off, and every boot has another nonce")
 def identity():
     uid = bytes.fromhex("0123456789abcdef")

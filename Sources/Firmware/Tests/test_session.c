@@ -425,6 +425,19 @@ static void boot_faults(void) {
     CHECK(event_came(CUE_EVENT_FAULT, 255, CUE_FAULT_BROWN_OUT));
 }
 
+static void clock_goes_back(void) {
+    talk_armed(&fake, START_US);
+    fake_run(&fake, 10);
+    uint32_t before_ms = fake.host.device.clock.ms;
+    fake.time_us -= 1024;
+    fake_step(&fake);
+    CHECK_EQUAL(fake.host.device.clock.ms, before_ms);
+    check_state(CUE_ARMED);
+    fake_run(&fake, 100);
+    CHECK(fake.host.device.clock.ms - before_ms <= 101);
+    check_state(CUE_ARMED);
+}
+
 const cue_test_t cue_session_tests[] = {
     {"a board says HELLO at boot and when asked", hello_at_boot},
     {"the boot nonce differs without any entropy", nonce_differs},
@@ -447,5 +460,6 @@ const cue_test_t cue_session_tests[] = {
     {"the counters count and saturate", counters},
     {"a full line loses answers but not the last button level", full_line},
     {"a reset by the watchdog or a brown-out is reported", boot_faults},
+    {"a clock that goes back a little is waited for", clock_goes_back},
     {NULL, NULL},
 };

@@ -16,6 +16,9 @@ uint16_t cue_device_keep_clock(cue_device_t *device) {
     const cue_board_t *board = CUE_BOARD(device);
     cue_clock_t clock = device->clock;
     uint32_t passed_us = board->time_us(board->context) - clock.us;
+    if ((passed_us & 0x80000000u) != 0) {
+        return 0; // a clock that went back a little: it stands until it has caught up
+    }
     while (passed_us >= 1000) { // mostly once; a division would take longer
         passed_us -= 1000;
         clock.ms++;
