@@ -80,7 +80,7 @@ extension CuelightAgent {
                 open circuit switches every output off, and the board cannot be armed until it is
                 closed. A running agent lets go of the port meanwhile; the board's outputs go off.
                 """,
-                words: [.init("STATE", "on or off", choices: ["on", "off"])],
+                words: [.init("STATE", "whether it is there", choices: ["on", "off"])],
                 flags: [
                     .init("port", "DEVICE", "the board's serial port; else the only one"),
                     stateFolder,
