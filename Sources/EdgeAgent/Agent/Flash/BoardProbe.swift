@@ -86,6 +86,7 @@ final class BoardProbe: @unchecked Sendable {
         link = nil
         let actions = body(&session, SystemTime.monotonicNanoseconds)
         link = session
+        var isIdentified = false
         for action in actions {
             switch action {
             case .send(let bytes, _): port?.write(bytes)
@@ -94,13 +95,16 @@ final class BoardProbe: @unchecked Sendable {
                     board: identity.manifest.board, version: identity.hello.version,
                     build: identity.manifest.build)
                 found = .found(facts, build: identity.hello.build)
-                guard let options else { return finish(found) }
-                return act { link, now in link.writeOptions(options, at: now) }
+                if options == nil { return finish(found) }
+                isIdentified = true
             case .optionsWritten(let refusal):
                 return finish(refusal.map(Answer.refused) ?? found)
             case .down(let reason): return again(.silent(reason.sentence))
             default: break
             }
+        }
+        if isIdentified, let options {
+            return act { link, now in link.writeOptions(options, at: now) }
         }
         guard let due = link?.nextDeadlineNanoseconds, port != nil else { return }
         wake(at: due) { self.act { link, now in link.tick(at: now) } }

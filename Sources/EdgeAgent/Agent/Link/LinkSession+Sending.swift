@@ -59,6 +59,9 @@ extension LinkSession {
             begin(
                 .unlock(nonce: hello.nonce, mask: unlocking.mask, seconds: unlocking.seconds),
                 at: now, &actions)
+        } else if let writing, state.mode != .armed {
+            self.writing = nil
+            begin(.optionsWrite(writing), at: now, &actions)
         } else if now >= countersDueNanoseconds {
             countersDueNanoseconds = now + Limits.countersPeriodNanoseconds
             begin(.countersRead, at: now, &actions)

@@ -122,6 +122,8 @@ package struct LinkSession {
     var wish: Wish
     /// What the board shall unlock, once it is armed and nothing is in flight.
     var unlocking: (mask: UInt16, seconds: UInt16)?
+    /// Options to write, once the board is not armed and nothing is in flight.
+    var writing: UInt8?
     var inFlight: [InFlight] = []
     var sequence: UInt8
     var uid = BoardUID.blank
@@ -246,11 +248,11 @@ package struct LinkSession {
         return actions
     }
 
-    /// Writes the options that the board keeps, once it is identified.
+    /// Writes the options that the board keeps, once it is identified and not armed.
     package mutating func writeOptions(_ flags: UInt8, at now: Int64) -> [Action] {
-        guard phase == .ready else { return [] }
+        writing = flags
         var actions: [Action] = []
-        begin(.optionsWrite(flags), at: now, &actions)
+        pump(at: now, &actions)
         return actions
     }
 

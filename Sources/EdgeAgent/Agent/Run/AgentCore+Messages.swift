@@ -19,13 +19,20 @@ extension AgentCore {
         }
     }
 
-    func receiveStop(_ payload: [UInt8]) {
-        let message: EmergencyStop
+    /// A message of the control plane; nil, and logged, if it cannot be read.
+    func decoded<Message: Decodable>(_ type: Message.Type, _ payload: [UInt8]) -> Message? {
         do {
-            message = try decoder.decode(EmergencyStop.self, from: Data(payload))
+            return try decoder.decode(type, from: Data(payload))
         } catch {
-            return log.error("unreadable E-stop ignored", ["size": .int(Int64(payload.count))])
+            log.error(
+                "unreadable message ignored",
+                ["type": .string("\(type)"), "size": .int(Int64(payload.count))])
+            return nil
         }
+    }
+
+    func receiveStop(_ payload: [UInt8]) {
+        guard let message = decoded(EmergencyStop.self, payload) else { return }
         if stop.obey(message) {
             // First the boards, then the journal: a stop must not wait for a disk.
             applyStop()
@@ -52,12 +59,7 @@ extension AgentCore {
     }
 
     func receiveCancellation(_ payload: [UInt8]) {
-        let message: Cancellation
-        do {
-            message = try decoder.decode(Cancellation.self, from: Data(payload))
-        } catch {
-            return log.error("unreadable cancellation ignored")
-        }
+        guard let message = decoded(Cancellation.self, payload) else { return }
         let ids = Set(message.commands.prefix(256))
         var ended: [BoardSession.Ended] = []
         for uid in boards.keys { ended += boards[uid]?.cancel(ids) ?? [] }

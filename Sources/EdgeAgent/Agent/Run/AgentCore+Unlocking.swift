@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Hardware
 internal import Platform
 internal import SharedModels
@@ -6,12 +5,7 @@ internal import SharedModels
 /// Unlocking dangerous channels.
 extension AgentCore {
     func receiveUnlock(_ payload: [UInt8]) {
-        let message: Unlock
-        do {
-            message = try decoder.decode(Unlock.self, from: Data(payload))
-        } catch {
-            return log.error("unreadable unlocking ignored")
-        }
+        guard let message = decoded(Unlock.self, payload) else { return }
         let uid = message.board
         guard message.problem == nil, nowMilliseconds < message.expiresAtMilliseconds,
             let board = boards[uid], board.condition == .armed, !stop.stops(uid),

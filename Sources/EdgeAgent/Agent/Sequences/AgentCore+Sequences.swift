@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Hardware
 internal import Platform
 internal import SharedModels
@@ -6,12 +5,7 @@ internal import SharedModels
 /// Sequences: what boards shall keep, and starting and ending what they play.
 extension AgentCore {
     func receiveSequences(_ payload: [UInt8]) {
-        let message: AgentSequences
-        do {
-            message = try decoder.decode(AgentSequences.self, from: Data(payload))
-        } catch {
-            return log.error("unreadable sequences ignored", ["reason": .string("\(error)")])
-        }
+        guard let message = decoded(AgentSequences.self, payload) else { return }
         if let problem = message.problem {
             return log.error("sequences ignored", ["reason": .string(problem)])
         }
