@@ -37,7 +37,7 @@ def unprivileged_user():
         try:
             return pwd.getpwnam(name)
         except KeyError:
-            pass
+            pass  # The next name is tried.
     raise RuntimeError("no unprivileged user")
 
 

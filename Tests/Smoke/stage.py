@@ -145,7 +145,7 @@ class WebSocket:
                 while self.socket.recv(65536):
                     pass
             except OSError:
-                pass
+                pass  # The stage has ended, and the socket with it.
 
         self.socket.settimeout(None)
         threading.Thread(target=read, daemon=True).start()

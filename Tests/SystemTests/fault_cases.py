@@ -7,13 +7,12 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 
-from faults import check, fault, frame_of
+from faults import broker_away, check, fault, frame_of
 from kills import TRIALS, Victim
 from pins import level, pin
 from smoke import board_events, rising_edges
@@ -442,21 +441,7 @@ def a_broker_that_is_away_for_a_minute_with_a_hundred_cues_lets_none_be_late(sho
     show.cue("hold")
     show.wait_for(2)
     pulses = show.pulses()
-    broker = show.children("mosquitto")[0]
-    os.kill(broker, signal.SIGSTOP)  # So that it is not started again before its port is taken.
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        os.kill(broker, signal.SIGKILL)
-
-        def bound():
-            try:
-                taken.bind(("127.0.0.1", show.mqtt_port))
-                taken.listen()
-                return True
-            except OSError:
-                return False
-
-        show.wait("the broker's port", bound)
+    with broker_away(show) as broker:
         end = time.monotonic() + 60
         for _ in range(100):
             show.cue()

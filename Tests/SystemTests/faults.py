@@ -5,6 +5,9 @@ A case says with `fault` which rows it measures; a row of a case that failed, or
 
 import contextlib
 import json
+import os
+import signal
+import socket
 import struct
 import textwrap
 
@@ -23,6 +26,27 @@ STATE_BITS, ARMED = 0x03, 1
 def check(condition, message):
     if not condition:
         raise Failure(message)
+
+
+@contextlib.contextmanager
+def broker_away(show):
+    """Kills the broker and holds its port, so that it cannot come back before the end of this; gives its pid."""
+    broker = show.children("mosquitto")[0]
+    os.kill(broker, signal.SIGSTOP)  # So that it is not started again before the port is taken.
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(broker, signal.SIGKILL)
+
+        def bound():
+            try:
+                taken.bind(("127.0.0.1", show.mqtt_port))
+                taken.listen()
+                return True
+            except OSError:
+                return False
+
+        show.wait("the broker's port", bound)
+        yield broker
 
 
 class Row:

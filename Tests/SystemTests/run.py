@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 import fault_cases  # noqa: E402
 import other_boards  # noqa: E402
 import sequences  # noqa: E402
-from faults import Outputs, Table, check, fault  # noqa: E402
+from faults import Outputs, Table, broker_away, check, fault  # noqa: E402
 from pins import duty, level, pin, risings  # noqa: E402
 from smoke import board_events, commands_of, rising_edges, uncobs  # noqa: E402
 from stage import API, BUILD, PROGRAMS, Failure, Stage, WebSocket, die_with_parent, free_port  # noqa: E402
@@ -1066,21 +1066,7 @@ def a_control_plane_whose_address_is_taken_says_so_and_ends(show):
 
 @case
 def a_broker_whose_port_another_program_took_says_so_at_each_try_and_comes_back(show):
-    broker = show.children("mosquitto")[0]
-    os.kill(broker, signal.SIGSTOP)  # So that it is not started again before the port is taken.
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        os.kill(broker, signal.SIGKILL)
-
-        def bound():
-            try:
-                taken.bind(("127.0.0.1", show.mqtt_port))
-                taken.listen()
-                return True
-            except OSError:
-                return False
-
-        show.wait("the broker's port", bound)
+    with broker_away(show) as broker:
         told = f"127.0.0.1:{show.mqtt_port} is in use"
         show.wait("two tries", lambda: show.log("cuelight", 100_000).count(told) >= 2)
     show.wait("the broker", lambda: show.children("mosquitto") not in ([], [broker]))
