@@ -9,6 +9,8 @@
 // timers;
 // - pins become high-impedance at a reset, which the library does not report;
 // - a byte written to the EEPROM takes 3.4 ms;
+// - clearing one of a timer's interrupt flags leaves its other flags, and their interrupts, alone
+//   (the library drops them all, an overflow that the clock counts among them);
 // - PWM is read from the timer registers, because the library's PWM edges are stale;
 // - the clock is held to the wall clock; a host that was too busy is not caught up with, and a
 //   tester may stop it (control line `run`).
@@ -48,6 +50,7 @@ enum {
 
 // Registers of the ATmega328P that are sampled, in data space.
 enum {
+    REG_TIFR0 = 0x35, // of timers 0 to 2, one after another
     REG_EECR = 0x3F,
     BIT_EEPE = 1,
     REG_TCCR1A = 0x80,
@@ -59,6 +62,7 @@ enum {
     REG_OCR2B = 0xB4,
     REG_UCSR0A = 0xC0,
     BIT_DOR0 = 3,
+    FLAG_REGISTERS = 3,
     BIT_COM1A1 = 7,
     BIT_COM2A1 = 7,
     BIT_COM2B1 = 5
@@ -81,9 +85,16 @@ typedef struct {
     unsigned long frequency_hz;
 } tone_t;
 
+// The library's own handler of a register.
+typedef struct {
+    avr_io_write_t run;
+    void *param;
+} handler_t;
+
 typedef struct {
     cue_sim_t sim;
     avr_t *avr;
+    handler_t flag_handlers[FLAG_REGISTERS];
     avr_uart_t *uart;
     avr_irq_t *uart_in;
     void (*core_reset)(avr_t *avr);
@@ -606,6 +617,28 @@ static void on_store_control(avr_t *avr, avr_io_addr_t address, uint8_t value, v
     }
 }
 
+// A flag is cleared by writing a one to it. The library's handler sees only the flags that are written.
+static void on_flags(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param) {
+    const handler_t *handler = param;
+    uint8_t kept = (uint8_t)(avr->data[address] & ~value);
+    avr->data[address] &= value;
+    handler->run(avr, address, value, handler->param);
+    avr->data[address] = kept;
+}
+
+static void mend_flags(void) {
+    for (size_t timer = 0; timer < FLAG_REGISTERS; timer++) {
+        avr_io_addr_t place = (avr_io_addr_t)AVR_DATA_TO_IO(REG_TIFR0 + timer);
+        handler_t *handler = &chip.flag_handlers[timer];
+        *handler = (handler_t){chip.avr->io[place].w.c, chip.avr->io[place].w.param};
+        if (handler->run == NULL) {
+            die("no timer flags");
+        }
+        chip.avr->io[place].w.c = on_flags;
+        chip.avr->io[place].w.param = handler;
+    }
+}
+
 static void build_chip(void) {
     avr_global_logger_set(quiet_logger);
     chip.avr = avr_make_mcu_by_name(CUE_CHIP);
@@ -628,6 +661,7 @@ static void build_chip(void) {
         }
     }
     avr_register_io_write(chip.avr, REG_EECR, on_store_control, NULL);
+    mend_flags();
     load_memories();
     chip.estop_low = true;
     put_levels();

@@ -460,15 +460,25 @@ def tone_and_motor():
             board.drive(MOTOR, 0)
 
 
-@test("a thousand tones, one right after the other, and the board goes on")
+def clock_lead_us(board):
+    """The board's clock less the chip's true time, as of one TIME request; only differences of two mean something."""
+    mark = board.mark()
+    uptime_us, _ = board.clock()
+    return uptime_us - [entry["t_us"] for entry in board.read_log()[mark:] if "uart_taken" in entry][-1]
+
+
+@test("a thousand tones, one right after the other: the board goes on, and its clock loses nothing")
 def many_tones():
     with avr() as board:
         board.open()
         board.arm()
         start = board.mark()
+        lead_us = clock_lead_us(board)
         for number in range(1000):
             board.tone(BUZZER, 2000 + number, 1000)
         assert not [entry for entry in board.read_log()[start:] if "reset" in entry], "the board was reset"
+        lost_us = lead_us - clock_lead_us(board)
+        assert abs(lost_us) <= 500, f"the clock lost {lost_us} us"
         # Armed all the while: the next one is done.
         board.pulse(RELAY1, 10)
 
