@@ -26,13 +26,16 @@ final class FakeFirmata: Sendable {
 
     static func start() async throws -> FakeFirmata {
         let board = try FakeFirmata()
-        for _ in 0..<6000 where access(board.port, F_OK) != 0 {
+        try await board.wait("its port") { access(board.port, F_OK) == 0 }
+        return board
+    }
+
+    func wait(_ what: String, until condition: () -> Bool) async throws {
+        for _ in 0..<6000 {
+            if condition() { return }
             try await Task.sleep(for: .milliseconds(10))
         }
-        guard access(board.port, F_OK) == 0 else {
-            throw SimulatedBoard.Problem.silent(TestProcess.text(board.folder + "/log"))
-        }
-        return board
+        throw SimulatedBoard.Problem.silent("\(what): \(TestProcess.text(folder + "/log"))")
     }
 
     private init() throws {

@@ -226,8 +226,9 @@ struct FirmataBoardTests {
             output: board.folder + "/referee", asRoot: true)
         let isDone = client.succeeds()
         #expect(isDone, "\(TestProcess.text(board.folder + "/referee"))")
-        #expect(board.events(of: 9).contains { $0.duty == 128 })
-        #expect(board.events(of: 10).contains { $0.angle == 45 })
-        #expect(board.events(of: 12).contains { $0.level == 1 })
+        // The client may be gone before its last bytes are read.
+        try await board.wait("the duty") { board.events(of: 9).contains { $0.duty == 128 } }
+        try await board.wait("the angle") { board.events(of: 10).contains { $0.angle == 45 } }
+        try await board.wait("the level") { board.events(of: 12).contains { $0.level == 1 } }
     }
 }

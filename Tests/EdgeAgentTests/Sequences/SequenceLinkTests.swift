@@ -169,7 +169,7 @@ struct SequenceLinkTests {
         #expect(bench.link.programs?.condition == .ready)
     }
 
-    @Test("the clock is read at first eight times, then with every other beat, and is known")
+    @Test("the clock is read at first eight times, then every 400 ms, and is known")
     func clock() throws {
         var bench = SequenceBench()
         bench.run(milliseconds: 1000)
@@ -183,6 +183,28 @@ struct SequenceLinkTests {
         let estimate = try #require(bench.link.clock.estimate(at: target))
         let truth = Double(target / 1000 + 77_000_500) / 1000
         #expect(abs(Double(estimate.milliseconds) - truth) <= 1.5)
+    }
+
+    @Test("the clock is read also on a line that commands keep from being idle")
+    func busyClock() {
+        var bench = SequenceBench()
+        bench.keep(memory)
+        var random = SystemRandomNumberGenerator()
+        let off = LinkCommand(
+            .off, on: Channel(id: 2, name: "lamp", kind: .relay, pin: 13, onMaxMilliseconds: 10))
+        let end = bench.now + 8_000_000_000
+        var sent = 0
+        while bench.now < end {
+            bench.run(milliseconds: 5)
+            guard bench.link.canSend(isQuiet: false, at: bench.now) else { continue }
+            let id = CommandID(unixMilliseconds: 0, using: &random)
+            let wanted = bench.link.send(off, id: id, at: bench.now)
+            bench.perform(wanted)
+            sent += 1
+        }
+        #expect(sent > 500)
+        #expect((22...32).contains(bench.count(0x11)))
+        #expect(bench.count(0x05) == 0, "every frame counts as a beat")
     }
 
     @Test("after a restart of the board its clock is read anew, and its memory is looked at again")

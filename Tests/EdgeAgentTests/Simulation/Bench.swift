@@ -13,6 +13,8 @@ final class Bench {
         var lost = 0
         var repeated = 0
         var noise = 0
+        /// Milliseconds that each way takes, beside the step itself.
+        var delay: Int64 = 0
     }
 
     var wire = Wire()
@@ -104,17 +106,21 @@ final class Bench {
 
     private func step() {
         milliseconds += 1
-        for (_, bytes) in toBoard where !isCut { board.receive(bytes) }
-        toBoard = []
+        for bytes in arrivals(&toBoard) where !isCut { board.receive(bytes) }
         board.advance(to: milliseconds)
         let said = board.takeOutput()
         // The board's frames, one by one, so that each meets its own fate.
         if !said.isEmpty, !isCut { travel(said, into: &toAgent) }
-        let arrived = toAgent
-        toAgent = []
-        for (_, bytes) in arrived { perform(link.receive(bytes, at: now)) }
+        for bytes in arrivals(&toAgent) { perform(link.receive(bytes, at: now)) }
         if let due = link.nextDeadlineNanoseconds, due <= now { perform(link.tick(at: now)) }
         advance()
+    }
+
+    /// Takes out what has come over the wire by now.
+    private func arrivals(_ queue: inout [(at: Int64, bytes: [UInt8])]) -> [[UInt8]] {
+        let arrived = queue.prefix { $0.at + wire.delay <= milliseconds }
+        queue.removeFirst(arrived.count)
+        return arrived.map(\.bytes)
     }
 
     private func travel(_ bytes: [UInt8], into queue: inout [(at: Int64, bytes: [UInt8])]) {
@@ -136,7 +142,9 @@ final class Bench {
 
     private func advance() {
         ended += session?.expire(at: now) ?? []
-        while let next = session?.next(at: now, canSend: link.canSend) {
+        while let next = session?.next(
+            at: now, canSend: { link.canSend(isQuiet: $0, at: now) })
+        {
             session?.begin(next)
             perform(
                 link.send(

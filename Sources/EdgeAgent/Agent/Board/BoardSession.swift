@@ -51,8 +51,9 @@ package struct BoardSession: Sendable {
     /// The last fault's word; empty for none.
     package private(set) var fault = ""
     package private(set) var mode = LinkState.Mode.safe
-    /// The command whose frame is on the line.
-    package private(set) var inFlight: PendingCommand?
+    /// The commands whose frames are on the line, in that order; each of another channel, so that a
+    /// channel's commands keep their order also where a frame is lost.
+    package private(set) var inFlight: [PendingCommand] = []
     private var queues: [UInt8: ChannelQueue] = [:]
     private var resets = ResetWatch()
     /// Of the boot that was heard of last; nil if none was, or its hello has not come yet.
@@ -99,10 +100,8 @@ package struct BoardSession: Sendable {
         }
     }
 
-    /// Commands that wait, and the one on the line.
-    package var pendingCount: Int {
-        queues.values.reduce(inFlight == nil ? 0 : 1) { $0 + $1.count }
-    }
+    /// Commands that wait, and those on the line.
+    package var pendingCount: Int { queues.values.reduce(inFlight.count) { $0 + $1.count } }
 
     /// Commands that wait for one channel.
     package func waitingCount(channel: UInt8) -> Int { queues[channel]?.count ?? 0 }
@@ -145,11 +144,12 @@ package struct BoardSession: Sendable {
     /// The command that may go now, if there is one.
     /// - Parameter canSend: whether the link takes a command, quiet or not.
     package func next(at now: Int64, canSend: (_ isQuiet: Bool) -> Bool) -> PendingCommand? {
-        guard isConnected, hold == nil, !isStopped, !isQuarantined, inFlight == nil else {
-            return nil
-        }
-        let ready = queues.values.lazy.compactMap { $0.ready(at: now) }
+        guard isConnected, hold == nil, !isStopped, !isQuarantined else { return nil }
+        let ready = queues.lazy.filter { queue in
+            !inFlight.contains { $0.channel.id == queue.key }
+        }.compactMap { $0.value.ready(at: now) }
         guard let first = ready.min(by: { $0.order < $1.order }),
+            inFlight.isEmpty || !first.isAlone && !inFlight.contains(where: \.isAlone),
             canSend(first.channel.isQuiet)
         else { return nil }
         return first
@@ -157,29 +157,28 @@ package struct BoardSession: Sendable {
 
     /// Puts the command that `next` named in flight; its frame is written next.
     package mutating func begin(_ pending: PendingCommand) {
-        precondition(inFlight == nil, "one command at a time")
-        let taken = queues[pending.channel.id]?.takeFirst()
-        precondition(taken?.command.id == pending.command.id, "only the first of a queue begins")
-        inFlight = taken
-        inFlight?.wasSent = true
+        guard var taken = queues[pending.channel.id]?.takeFirst(),
+            taken.command.id == pending.command.id
+        else { preconditionFailure("only the first of a queue begins") }
+        taken.wasSent = true
+        inFlight.append(taken)
     }
 
     /// Takes out a command that waits, as if it had never come.
     package mutating func withdraw(_ id: CommandID) { _ = take { $0.take([id]) } }
 
-    /// Stamps the command on the line.
-    package mutating func stamp(_ change: (inout Trace) -> Void) {
-        guard var pending = inFlight else { return }
-        change(&pending.command.trace)
-        inFlight = pending
+    /// Stamps a command on the line.
+    package mutating func stamp(_ id: CommandID, _ change: (inout Trace) -> Void) {
+        guard let index = inFlight.firstIndex(where: { $0.command.id == id }) else { return }
+        change(&inFlight[index].command.trace)
     }
 
-    /// The link's word about the command on the line.
+    /// The link's word about a command on the line.
     package mutating func finish(
         _ id: CommandID, _ result: LinkSession.CommandResult, at now: Int64
     ) -> [Ended] {
-        guard let pending = inFlight, pending.command.id == id else { return [] }
-        inFlight = nil
+        guard let index = inFlight.firstIndex(where: { $0.command.id == id }) else { return [] }
+        let pending = inFlight.remove(at: index)
         switch result {
         case .executed:
             queues[pending.channel.id, default: ChannelQueue()].executed(pending, at: now)
@@ -203,14 +202,11 @@ package struct BoardSession: Sendable {
                 let detail = "It is busy for another \(remaining) ms."
                 return [Ended(pending, .rejected, .busy, detail)]
             }
-            queues[pending.channel.id, default: ChannelQueue()].putBack(pending, notBefore: due)
-            return []
+            return again(pending, notBefore: due)
         case .notArmed where pending.refusals < Limits.refusalsMax && !isStopped:
-            var again = pending
-            again.refusals += 1
-            queues[pending.channel.id, default: ChannelQueue()]
-                .putBack(again, notBefore: now + Limits.refusalPauseNanoseconds)
-            return []
+            var refused = pending
+            refused.refusals += 1
+            return again(refused, notBefore: now + Limits.refusalPauseNanoseconds)
         case .estopped where isStopped:
             return [Ended(pending, .cancelled, .estopped)]
         default:
@@ -221,11 +217,17 @@ package struct BoardSession: Sendable {
     /// Set-state commands are sent again; motion is not, because it may have been done.
     private mutating func unknown(_ pending: PendingCommand, _ reason: Reason) -> [Ended] {
         let delivery = pending.channel.delivery(of: pending.command.operation)
-        guard delivery == .atLeastOnce, !isStopped else {
-            return [Ended(pending, .failed, reason)]
-        }
-        queues[pending.channel.id, default: ChannelQueue()].putBack(pending, notBefore: 0)
+        guard delivery == .atLeastOnce, !isStopped,
+            queues[pending.channel.id, default: ChannelQueue()].putBack(pending, notBefore: 0)
+        else { return [Ended(pending, .failed, reason)] }
         return []
+    }
+
+    /// Tries a command that was not done once more, unless its channel was switched off meanwhile.
+    private mutating func again(_ pending: PendingCommand, notBefore: Int64) -> [Ended] {
+        let isBack = queues[pending.channel.id, default: ChannelQueue()]
+            .putBack(pending, notBefore: notBefore)
+        return isBack ? [] : [Ended(pending, .cancelled, .superseded)]
     }
 
     /// Takes commands back that are not on the line yet.

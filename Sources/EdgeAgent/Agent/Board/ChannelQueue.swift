@@ -26,6 +26,10 @@ package struct PendingCommand: Hashable, Sendable {
 
     /// It leads to the channel's safe value, which a board never refuses as busy.
     package var isOff: Bool { command.operation.isOff }
+
+    /// Nothing else may be on the line with it: its channel is quiet, or it is for the board as a
+    /// whole and must not change places with a channel's commands.
+    var isAlone: Bool { channel.isQuiet || command.operation.isOfBoard }
 }
 
 extension Operation {
@@ -100,10 +104,13 @@ package struct ChannelQueue: Sendable {
         waiting.isEmpty ? nil : waiting.removeFirst()
     }
 
-    /// Puts a command back to the front, not to be tried before `notBefore`.
-    package mutating func putBack(_ command: PendingCommand, notBefore: Int64) {
+    /// Puts a command back to the front, not to be tried before `notBefore`; false if an off has
+    /// come meanwhile, which supersedes it.
+    package mutating func putBack(_ command: PendingCommand, notBefore: Int64) -> Bool {
+        guard waiting.first?.isOff != true else { return false }
         waiting.insert(command, at: 0)
         freeAtNanoseconds = max(freeAtNanoseconds, notBefore)
+        return true
     }
 
     /// The board executed a command: the channel has it for its duration and the pause after,

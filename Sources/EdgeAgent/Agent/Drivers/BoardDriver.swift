@@ -43,8 +43,8 @@ protocol BoardDriver: AnyObject {
     /// What the board shall be from now on.
     func become(_ wish: LinkSession.Wish)
     /// Whether a command could go out now.
-    func canSend(isQuiet: Bool) -> Bool
-    /// Sends a command; only while `canSend`. Its end is told by `PortOwner.ended`, once.
+    func canSend(isQuiet: Bool, at now: Int64) -> Bool
+    /// Sends a command; only after `canSend`. Its end is told by `PortOwner.ended`, once.
     func send(_ operation: Operation, on channel: Channel, id: CommandID)
     /// Unlocks dangerous channels, in place of those unlocked before.
     func unlock(mask: UInt16, seconds: UInt16)

@@ -108,12 +108,14 @@ final class HostedDriver: BoardDriver {
         owner?.advance(self)
     }
 
-    func canSend(isQuiet: Bool) -> Bool {
+    func canSend(isQuiet: Bool, at now: Int64) -> Bool { isFree }
+
+    private var isFree: Bool {
         uid != nil && floor.mode == .armed && wish == .armed && inFlight == nil
     }
 
     func send(_ operation: Operation, on channel: Channel, id: CommandID) {
-        precondition(canSend(isQuiet: false), "a command must wait for canSend")
+        precondition(isFree, "a command must wait for canSend")
         token &+= 1
         inFlight = (id, token)
         statistics?.sent += 1

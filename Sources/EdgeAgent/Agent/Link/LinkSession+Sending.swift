@@ -8,6 +8,22 @@ extension LinkSession {
     /// What the board takes in without reading. One frame always fits.
     var windowBytes: Int { min(identity?.manifest.receiveWindowBytes ?? 0, 255) }
 
+    /// Whether the window has room for another command. A quiet one is alone on the line.
+    func hasRoom(isQuiet: Bool) -> Bool {
+        guard phase == .ready, state.mode == .armed, wish == .armed else { return false }
+        guard let oldest = inFlight.first else { return true }
+        return !isQuiet && !inFlight.contains { $0.request.isQuiet }
+            && inFlight.count(where: { $0.command != nil }) < Limits.commandsMax
+            && sequence &- oldest.sequence &+ 2 <= Limits.spanMax
+            && bytesInFlight + Limits.commandMaxBytes <= windowBytes
+    }
+
+    /// Whether `pump` has a request for an armed board that waits until nothing is in flight.
+    func needsIdleLine(at now: Int64) -> Bool {
+        unlocking != nil || now >= countersDueNanoseconds || isClockDue(at: now)
+            || isUploadDue(at: now)
+    }
+
     mutating func begin(
         _ request: LinkRequest, command: CommandID? = nil, at now: Int64,
         _ actions: inout [Action]
@@ -68,7 +84,7 @@ extension LinkSession {
         } else if let request = programRequest(at: now) {
             begin(request, at: now, &actions)
         } else if now >= lastSentNanoseconds + Limits.beatPeriodNanoseconds {
-            begin(beatRequest(), at: now, &actions)
+            begin(.beat, at: now, &actions)
         }
     }
 

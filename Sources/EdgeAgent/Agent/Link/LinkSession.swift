@@ -2,7 +2,7 @@ package import Hardware
 package import SharedModels
 
 /// The host's side of one conversation with a board over EP/1 (docs/link.md): identification,
-/// arming, heartbeats, one command at a time with resends, and the E-stop ahead of everything.
+/// arming, heartbeats, a window of commands with resends, and the E-stop ahead of everything.
 /// A pure value: events with a monotonic time go in, actions come out.
 package struct LinkSession {
     /// Timings and limits; all times in nanoseconds.
@@ -26,6 +26,14 @@ package struct LinkSession {
         package static let manifestReadsMax = 3
         /// The longest frame of a command, bytes on the wire (EFFECT, MOVE).
         package static let commandMaxBytes = 17
+        /// Commands that are unanswered at once, at most. More would only wait on the line: it
+        /// takes about 1 ms for each, and the E-stop comes behind them.
+        package static let commandsMax = 3
+        /// Frames from the oldest unanswered one to the newest, at most. A board remembers its
+        /// answers to 8 (docs/link.md §2); two are left for the E-stop.
+        package static let spanMax: UInt8 = 6
+        /// How often the clock of a board with sequences is read.
+        package static let clockPeriodNanoseconds: Int64 = 400_000_000
         /// The longest hello storm that is answered: one request each so often.
         package static let greetingPauseNanoseconds: Int64 = 20_000_000
     }
@@ -157,12 +165,10 @@ package struct LinkSession {
         sequence = firstSequence
     }
 
-    /// Whether a command could go out now.
-    package func canSend(isQuiet: Bool) -> Bool {
-        phase == .ready && state.mode == .armed && wish == .armed
-            && !inFlight.contains { $0.request.isQuiet || $0.command != nil }
-            && (inFlight.isEmpty
-                || !isQuiet && bytesInFlight + Limits.commandMaxBytes <= windowBytes)
+    /// Whether a command could go out now: there is room for it, and nothing waits for the line
+    /// to be idle.
+    package func canSend(isQuiet: Bool, at now: Int64) -> Bool {
+        hasRoom(isQuiet: isQuiet) && !needsIdleLine(at: now)
     }
 
     /// When `tick` must be called at the latest, monotonic; nil for never.
@@ -220,11 +226,11 @@ package struct LinkSession {
         return actions
     }
 
-    /// Sends a command; only while `canSend`.
+    /// Sends a command; only after `canSend`.
     package mutating func send(
         _ command: LinkCommand, id: CommandID, at now: Int64
     ) -> [Action] {
-        precondition(canSend(isQuiet: command.isQuiet), "a command must wait for canSend")
+        precondition(hasRoom(isQuiet: command.isQuiet), "a command must wait for canSend")
         var actions: [Action] = []
         begin(.command(command), command: id, at: now, &actions)
         return actions

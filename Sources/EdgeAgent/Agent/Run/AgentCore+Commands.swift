@@ -7,7 +7,7 @@ internal import SharedModels
 extension AgentCore {
     func nextCommand(_ uid: BoardUID, at now: Int64) -> PendingCommand? {
         guard let driver = driverOfBoard[uid] else { return nil }
-        return boards[uid]?.next(at: now, canSend: driver.canSend)
+        return boards[uid]?.next(at: now) { driver.canSend(isQuiet: $0, at: now) }
     }
 
     func send(_ pending: PendingCommand, to uid: BoardUID) {
@@ -17,7 +17,7 @@ extension AgentCore {
         steps(.beforeWrite)
         driver.send(pending.command.operation, on: pending.channel, id: pending.command.id)
         let now = SystemTime.monotonicNanoseconds
-        boards[uid]?.stamp { $0.writtenNanoseconds = now }
+        boards[uid]?.stamp(pending.command.id) { $0.writtenNanoseconds = now }
         steps(.afterWrite)
     }
 

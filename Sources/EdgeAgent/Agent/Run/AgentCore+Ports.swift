@@ -79,7 +79,7 @@ extension AgentCore: PortOwner {
     func ended(_ id: CommandID, _ result: LinkSession.CommandResult, on driver: any BoardDriver) {
         guard let uid = uid(of: driver) else { return }
         let now = SystemTime.monotonicNanoseconds
-        if result == .executed { boards[uid]?.stamp { $0.acknowledgedNanoseconds = now } }
+        if result == .executed { boards[uid]?.stamp(id) { $0.acknowledgedNanoseconds = now } }
         finish(boards[uid]?.finish(id, result, at: now) ?? [])
     }
 

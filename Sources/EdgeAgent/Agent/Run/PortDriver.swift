@@ -137,9 +137,9 @@ final class PortDriver {
         act { link, now in link.become(wish, at: now) }
     }
 
-    /// Sends a command.
+    /// Sends a command. Whoever does so looks for the next one itself.
     func send(_ command: LinkCommand, id: CommandID) {
-        act { link, now in link.send(command, id: id, at: now) }
+        carryOut { link, now in link.send(command, id: id, at: now) }
     }
 
     /// Unlocks dangerous channels, in place of those unlocked before.
@@ -147,7 +147,9 @@ final class PortDriver {
         act { link, now in link.unlock(mask: mask, seconds: seconds, at: now) }
     }
 
-    func canSend(isQuiet: Bool) -> Bool { link?.canSend(isQuiet: isQuiet) ?? false }
+    func canSend(isQuiet: Bool, at now: Int64) -> Bool {
+        link?.canSend(isQuiet: isQuiet, at: now) ?? false
+    }
 
     private func open() {
         guard !isEnded, port == nil, let owner else { return }
@@ -184,16 +186,25 @@ final class PortDriver {
     }
 
     func act(_ body: (inout LinkSession, Int64) -> [LinkSession.Action]) {
-        guard port != nil, link != nil else { return }
+        guard carryOut(body) else { return }
+        owner?.advance(self)
+        alarm?.ring(by: link?.nextDeadlineNanoseconds)
+    }
+
+    /// Does what the link wants; true if the port is still open.
+    @discardableResult
+    private func carryOut(
+        _ body: (inout LinkSession, Int64) -> [LinkSession.Action]
+    ) -> Bool {
+        guard port != nil, link != nil else { return false }
         // Moved out and back, so that the session is not copied, nor used twice at once.
-        guard var session = link else { return }
+        guard var session = link else { return false }
         link = nil
         let actions = body(&session, SystemTime.monotonicNanoseconds)
         link = session
         for action in actions { perform(action) }
-        guard port != nil else { return }
-        owner?.advance(self)
         alarm?.ring(by: link?.nextDeadlineNanoseconds)
+        return port != nil
     }
 
     private func perform(_ action: LinkSession.Action) {

@@ -82,7 +82,7 @@ extension AgentCore {
         steps(.beforeWrite)
         driver.send(words, id: pending.command.id)
         let now = SystemTime.monotonicNanoseconds
-        boards[uid]?.stamp { $0.writtenNanoseconds = now }
+        boards[uid]?.stamp(pending.command.id) { $0.writtenNanoseconds = now }
         steps(.afterWrite)
     }
 

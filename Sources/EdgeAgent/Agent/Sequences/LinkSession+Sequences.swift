@@ -10,15 +10,15 @@ extension LinkSession {
         var clock = BoardClock()
         /// Readings asked for on this connection, whatever was answered.
         var clockReads = 0
-        /// Whether the next beat is a reading of the clock.
-        var isClockNext = true
+        /// When the clock is read next, monotonic.
+        var clockDueNanoseconds: Int64 = 0
         /// A bit for each channel that is on, as last heard.
         var active: UInt16 = 0
         /// Of the line, for what the bytes of a reading take.
         var baud = 115_200
     }
 
-    /// Readings of the clock at once before it is read with every other beat.
+    /// Readings of the clock one right after the other, before it is read at its period.
     private static let readingsAtFirst = 8
 
     /// How the upload of the programs is; nil if nothing was to be kept.
@@ -45,28 +45,34 @@ extension LinkSession {
         return actions
     }
 
-    /// The request for sequences that is worth an idle line, if there is one.
-    mutating func programRequest(at now: Int64) -> LinkRequest? {
-        guard keepsClock else { return nil }
-        if programming.clockReads < Self.readingsAtFirst {
-            programming.clockReads += 1
-            return .clockRead
-        }
-        let isOn = outputsOn != 0
-        return programming.upload?.next(at: now, isOn: isOn)
+    /// Whether the clock is to be read. However busy the line is: a reading is worth nothing after
+    /// some seconds, because the board's clock runs at a rate of its own.
+    func isClockDue(at now: Int64) -> Bool { keepsClock && now >= programming.clockDueNanoseconds }
+
+    /// Whether the upload has a request.
+    func isUploadDue(at now: Int64) -> Bool {
+        keepsClock && programming.upload?.isDue(at: now, isOn: outputsOn != 0) == true
     }
 
-    /// A beat, or in its place a reading of the clock, which counts as one.
-    mutating func beatRequest() -> LinkRequest {
-        programming.isClockNext.toggle()
-        return keepsClock && !programming.isClockNext ? .clockRead : .beat
+    /// The request for sequences that needs an idle line, if there is one.
+    mutating func programRequest(at now: Int64) -> LinkRequest? {
+        guard keepsClock else { return nil }
+        guard isClockDue(at: now) else {
+            let isOn = outputsOn != 0
+            return programming.upload?.next(at: now, isOn: isOn)
+        }
+        programming.clockReads += 1
+        programming.clockDueNanoseconds =
+            programming.clockReads < Self.readingsAtFirst
+            ? now : now + Limits.clockPeriodNanoseconds
+        return .clockRead
     }
 
     /// When `programRequest` has something.
     var programDeadlineNanoseconds: Int64? {
         guard keepsClock else { return nil }
-        if programming.clockReads < Self.readingsAtFirst { return lastSentNanoseconds }
-        return programming.upload?.nextDeadlineNanoseconds
+        let upload = programming.upload?.nextDeadlineNanoseconds ?? .max
+        return min(programming.clockDueNanoseconds, upload)
     }
 
     mutating func read(_ reading: ClockReading, _ entry: InFlight, at now: Int64) {
@@ -92,6 +98,7 @@ extension LinkSession {
     mutating func forgetPrograms() {
         programming.clock = BoardClock()
         programming.clockReads = 0
+        programming.clockDueNanoseconds = 0
         programming.active = 0
         programming.upload = programming.upload.map { ProgramUpload($0.memory) }
     }

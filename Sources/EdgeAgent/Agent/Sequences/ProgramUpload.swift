@@ -58,6 +58,16 @@ package struct ProgramUpload: Hashable, Sendable {
         CommittedPrograms(sizeBytes: memory.sizeBytes, crc32: memory.crc32)
     }
 
+    /// Whether there is a request now.
+    /// - Parameter isOn: whether an output of the board is on.
+    package func isDue(at now: Int64, isOn: Bool) -> Bool {
+        switch phase {
+        case .settled: false
+        case .reading: !isAsked && now >= dueNanoseconds
+        case .writing, .committing, .confirming: !isAsked && now >= dueNanoseconds && !isOn
+        }
+    }
+
     /// The next request, if there is one now. It counts as sent.
     /// - Parameter isOn: whether an output of the board is on.
     package mutating func next(at now: Int64, isOn: Bool) -> LinkRequest? {
