@@ -211,10 +211,9 @@ def a_firmata_board_is_a_device(show):
     before = len(show.ended())
     show.cue("shine")
     show.wait_for(before + 1)
-    # This board does not answer: what is executed is on the wire.
-    show.wait("the light", lambda: last(9, "duty") == 255)
+    check(last(9, "duty") == 255, log.read_text())
     outcome(show, device, "arm", {"type": "target", "angle_cdeg": 4500})
-    show.wait("the arm", lambda: last(10, "angle") == 45)
+    check(last(10, "angle") == 45, log.read_text())
     far = outcome(show, device, "arm", {"type": "target", "angle_cdeg": 17000})
     check(far["status"] == "rejected" and "0 to 16000" in far["detail"], far)
 
