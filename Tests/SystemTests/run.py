@@ -569,12 +569,13 @@ def an_estop_pressed_behind_a_storm_of_cues_is_obeyed(show):
 
     show.wait("the E-stop", stopped)
     time.sleep(2)  # What must not happen cannot be awaited.
-    # By the board's own clock, which stands still when this computer does.
     events = [event for event in board_events(show) if event["wall_ns"] >= awake_ns]
     words = [number for number, event in enumerate(events) if "uart_rx" in event]
     stop = next(number for number in words if body_of(events[number]["uart_rx"])[:1] == ESTOP)
-    took_ms = (events[stop]["t_us"] - events[words[0]]["t_us"]) / 1000
-    check(took_ms <= 1000, f"the board heard of the E-stop {took_ms} ms after the agent's awaking")
+    # An agent that did what waits first would do all the 32 that wait for a channel.
+    early = rising_edges(events[:stop], f"D{show.lamp['pin']}")
+    print(f"  {len(early)} pulses and {(events[stop]['t_us'] - events[words[0]]['t_us']) / 1000:.0f} ms before the E-stop")
+    check(len(early) <= 16, f"{len(early)} pulses before the E-stop")
     # What came in one piece with the E-stop, ahead of it, is done before it.
     answer = ACK + body_of(events[stop]["uart_rx"])[1:2]
     done = next(
