@@ -129,8 +129,8 @@ firmware-hardware:
 firmware-golden:
 	python3 $(FW)/tools/make_golden.py Tests/Golden/link
 
-# A coverage-guided fuzzer, where the compiler has the runtime for it. FUZZ_SECONDS sets how long.
-FUZZ_SECONDS ?= 10
+# A coverage-guided fuzzer, where the compiler has the runtime for it. FUZZ_INPUTS sets how much of it the tests run.
+FUZZ_INPUTS ?= 100000
 FUZZ_CLANG := $(shell command -v clang 2>/dev/null)
 $(FW_OUT)/core-fuzz: $(FW)/Tests/fuzz_target.c $(FW)/Tests/fake_board.c $(FW)/Tests/talk.c $(wildcard $(FW)/Tests/*.h) \
 		$(HOST_BOARD) $(FW_CORE) $(FW_CORE_HEADERS) $(FW_OUT)/host_stage/cue_board_table.h
@@ -145,4 +145,4 @@ firmware-fuzz: $(FW_OUT)/core-fuzz
 
 firmware-test: firmware $(FW_OUT)/core-test $(FW_OUT)/rv32.elf $(FW_OUT)/esp32/esp.stamp $(FW_OUT)/esp32c3/esp.stamp
 	@$(MAKE) --no-print-directory -f Sources/Firmware/firmware.mk $(FW_OUT)/core-fuzz >$(FW_OUT)/core-fuzz.log 2>&1 || rm -f $(FW_OUT)/core-fuzz
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) python3 $(FW)/Tests/run_tests.py $(FW_OUT) $(if $(ONLY),"$(ONLY)")
+	@FUZZ_INPUTS=$(FUZZ_INPUTS) python3 $(FW)/Tests/run_tests.py $(FW_OUT) $(if $(ONLY),"$(ONLY)")

@@ -129,8 +129,9 @@ struct BlockingPoolTests {
     func threadsEnd() async throws {
         do {
             let pool = try BlockingPool(name: "shortlived", threads: 3, waitingMax: 8)
+            // Each takes its name as it begins.
+            await eventually("the threads begin") { threadCount(named: "shortlived") == 3 }
             try await pool.run {}
-            #expect(threadCount(named: "shortlived") == 3)
         }
         await eventually("the threads end") { threadCount(named: "shortlived") == 0 }
     }

@@ -280,7 +280,8 @@ def a_board_is_safe_whether_its_agent_its_program_or_its_power_stops(show):
         ends = [end_of(show, one) for one in lot]
         executed = sum(one["status"] == "executed" for one in ends)
         unknown = sum(one["reason"] == "unplugged" and one["trace"]["written_ns"] > 0 for one in ends)
-        check({one["status"] for one in ends} <= {"executed", "failed"}, f"{ends}")
+        # What reached the agent after the board had gone has waited for it in vain.
+        check(all(one["status"] in ("executed", "failed") or one["reason"] == "board_offline" for one in ends), f"{ends}")
         pulses = edges(show, device, "lamp") - before
         check(executed <= pulses <= executed + min(unknown, 1), f"{pulses} pulses, {executed} executed, {unknown} under way")
         keep_log(show)
@@ -333,11 +334,11 @@ def clocks_that_are_set_by_hours_make_no_command_late_and_none_early(show):
     executed = expired = 0
     short = {"type": "pulse", "duration_ms": 10}
     for hours in (5, -5, 0):
-        first = command(show, device, "relay1", {"type": "pulse", "duration_ms": 1500})
-        check(end_of(show, first)["status"] == "executed", "the first was refused")
+        first = command(show, device, "relay1", {"type": "pulse", "duration_ms": 3000})
         patient = command(show, device, "relay1", short, deadline_ms=60_000)
         hasty = command(show, device, "relay1", short, deadline_ms=500)
         set_clock(clock, hours)
+        check(end_of(show, first)["status"] == "executed", "the first was refused")
         check(end_of(show, hasty)["status"] == "expired", f"{hours} h: {outcome(show, hasty)}")
         check(end_of(show, patient)["status"] == "executed", f"{hours} h: {outcome(show, patient)}")
         lot = [command(show, device, "relay1", short) for _ in range(10)]

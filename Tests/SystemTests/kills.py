@@ -16,7 +16,8 @@ from stage import Failure, die_with_parent
 GUARD_S = 90
 PULSE = {"channel": "lamp", "operation": {"type": "pulse", "duration_ms": 10}}
 SET = {"channel": "relay1", "operation": {"type": "set", "on": True, "duration_ms": 30}}
-LONG = {"type": "pulse", "duration_ms": 150}
+# Longer than a computer with much else to do needs for the next command, which must find it under way.
+LONG = {"type": "pulse", "duration_ms": 1500}
 UNKNOWN = ("failed", "unknown_after_crash")
 DONE = ("executed", "")
 # Where the agent dies, what it was told, how that ends, and how often the output goes on for it. Until its frame is

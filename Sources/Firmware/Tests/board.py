@@ -2,6 +2,7 @@
 
 Standard library only. Used by the board tests and by tools that make golden files.
 """
+import contextlib
 import json
 import os
 import select
@@ -274,7 +275,23 @@ class Board:
         return seq
 
     def write(self, wire):
-        assert os.write(self.port, wire) == len(wire), "the line is full"
+        """Writes all of it, as soon as the line has room; a board that is not run takes nothing off it."""
+        def written():
+            nonlocal wire
+            with contextlib.suppress(BlockingIOError):
+                wire = wire[os.write(self.port, wire):]
+            return not wire
+        beat_at, self.beat_at = self.beat_at, None  # no frame within a frame
+        self.wait_until(written)
+        self.beat_at = beat_at
+
+    @contextlib.contextmanager
+    def quiet(self):
+        """Meanwhile there are no beats, and nothing that was sent before is still under way."""
+        beat_at, self.beat_at = self.beat_at, None
+        self.ack(BEAT)
+        yield
+        self.beat_at = beat_at
 
     def request(self, kind, payload=b"", timeout=GUARD, tries=1, corrupt=None):
         """Stop-and-wait. Returns (type, payload).
@@ -381,6 +398,16 @@ class Board:
     def clock(self):
         """The board's uptime in microseconds (modulo 2^32) and milliseconds."""
         return struct.unpack("<II", self.request(CLOCK_READ)[1][:8])
+
+    def clock_and_entries(self):
+        """The same, and what the log says of the exchange: the request's arrival, that the chip took it (when it read its clock), and
+        its answer's end."""
+        with self.quiet():
+            mark = self.mark()
+            clock = self.clock()
+            arrived, taken, answered = [entry for entry in self.read_log()[mark:] if any(key.startswith("uart") for key in entry)]
+        assert "uart_rx" in arrived and "uart_taken" in taken and "uart_tx" in answered, (arrived, taken, answered)
+        return clock, arrived, taken, answered
 
     def counters(self, **options):
         _, body = self.request(COUNTERS_READ, **options)

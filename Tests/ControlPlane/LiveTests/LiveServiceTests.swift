@@ -264,7 +264,7 @@ struct LiveServiceTests {
     @Test("a killed process loses what it had not written, and no milestone comes again for it")
     func totalsAfterKill() async throws {
         let database = try await TestDatabase.make()
-        let dead = Stage(database.pool, lease: .seconds(1))
+        let dead = Stage(database.pool)
         let livestream = try await dead.start()
         try await dead.like(40, in: livestream.id)
         try await dead.service.writeTotals()

@@ -25,7 +25,7 @@ final class FlashBoard: Sendable {
         -> FlashBoard
     {
         let board = try FlashBoard(firmware)
-        for _ in 0..<1000 where access(board.port, F_OK) != 0 {
+        for _ in 0..<6000 where access(board.port, F_OK) != 0 {
             try await Task.sleep(for: .milliseconds(10))
         }
         guard access(board.port, F_OK) == 0 else {
@@ -58,7 +58,7 @@ final class FlashBoard: Sendable {
     }
 
     /// Waits until the flash, as the simulator keeps it, has all of an image.
-    func has(_ image: FirmwareImage, seconds: Int = 20) async throws -> Bool {
+    func has(_ image: FirmwareImage, seconds: Int = 60) async throws -> Bool {
         guard let range = image.range else { return false }
         for _ in 0..<seconds * 50 {
             if let flash = FileManager.default.contents(atPath: folder + "/flash"),
@@ -114,7 +114,8 @@ enum FlashTestKit {
         proof: Duration = .seconds(20), avrdude: String = "/usr/bin/avrdude"
     ) throws -> FlashService {
         var settings = FlashService.Settings()
-        settings.asking = .seconds(3)
+        // The bootloader's second and more, on a simulated chip that has a part of a core.
+        settings.asking = .seconds(8)
         settings.proof = proof
         settings.avrdude = avrdude
         return FlashService(

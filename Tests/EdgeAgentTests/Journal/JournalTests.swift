@@ -6,6 +6,13 @@ import Testing
 
 @testable import Agent
 
+/// How long this thread has computed; waiting does not count.
+private func processorNanoseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
 @Suite("Journal")
 struct JournalTests {
     private func fresh() throws -> (Journal, String) {
@@ -90,7 +97,7 @@ struct JournalTests {
 
     @Test("the start takes no longer with 100,000 waiting outcomes, and the spool is bounded")
     func bigSpool() throws {
-        let (journal, path) = try fresh()
+        let (_, path) = try fresh()
         let database = try SQLiteDatabase(path: path)
         try database.execute(
             """
@@ -98,15 +105,10 @@ struct JournalTests {
             INSERT INTO outcomes (place, ended_ms, payload)
             SELECT i, 0, zeroblob(400) FROM n;
             """)
-        var again = journal
-        var took = Int64.max
-        // The quickest of five counts: a busy computer may hold up one, not all.
-        for _ in 0..<5 where took >= 1_000_000_000 {
-            let start = SystemTime.monotonicNanoseconds
-            again = try Journal(path: path)
-            took = min(took, SystemTime.monotonicNanoseconds - start)
-        }
-        #expect(took < 1_000_000_000)
+        // What it reckons counts, not how long the disk or other programs hold it up.
+        let start = processorNanoseconds()
+        let again = try Journal(path: path)
+        #expect(processorNanoseconds() - start < 1_000_000_000)
         #expect(again.spooledCount == 100_000)
         let command = TestAgent.command(.off, on: "relay1")
         try again.finish(outcome(command), at: 0)

@@ -36,7 +36,13 @@ struct ListenTests {
         var other = pool.notifications(on: "other").makeAsyncIterator()
         #expect(await stream.next() == .mayHaveMissed)
         #expect(await other.next() == .mayHaveMissed)
+        let listening: SQL = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND query LIKE 'LISTEN%'
+            """
         for round in 0..<3 {
+            // A backend that was ended says so before it is gone.
+            try await until { try await pool.queryOne(listening, as: Int.self) == 1 }
             let ended = try await pool.execute(
                 """
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
