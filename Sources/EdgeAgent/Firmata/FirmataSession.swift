@@ -9,10 +9,6 @@ package struct FirmataSession: Sendable {
         /// by its light.
         package static let greetingNanoseconds: Int64 = 8_000_000_000
         package static let greetingPeriodNanoseconds: Int64 = 500_000_000
-        /// How long nothing is said after a port was opened, unless the board speaks first: what
-        /// comes in its first second or so a bootloader takes for a programmer, and a Mega's then
-        /// stays.
-        package static let bootNanoseconds: Int64 = 1_500_000_000
         /// How long an answer may take. Nothing is asked twice, so that answers stay in order.
         package static let answerNanoseconds: Int64 = 1_000_000_000
         /// How often a silent board is asked whether it is there.
@@ -94,9 +90,10 @@ package struct FirmataSession: Sendable {
     /// - Parameter now: when the port was opened.
     package init(at now: Int64) {
         openedNanoseconds = now
-        // As if it had been asked a period before the first time.
-        askedNanoseconds = now + Limits.bootNanoseconds - Limits.greetingPeriodNanoseconds
+        askedNanoseconds = now
     }
+
+    package func open() -> [Action] { [.send(FirmataRequest.version)] }
 
     /// Writes, and asks whether it was taken; only when ready.
     package mutating func write(_ bytes: [UInt8], token: UInt32?, at now: Int64) -> [Action] {

@@ -82,7 +82,7 @@ struct FirmataTests {
     private func ready() -> FirmataSession {
         var session = FirmataSession(at: 0)
         let now = 10 * Self.second
-        #expect(session.nextDeadlineNanoseconds == FirmataSession.Limits.bootNanoseconds)
+        #expect(session.open() == [.send([0xF9])])
         #expect(session.receive([0xF9, 2, 5], at: now) == [.send([0xF0, 0x79, 0xF7])])
         #expect(
             session.receive([0xF0, 0x79, 2, 5, 0x53, 0, 0xF7], at: now)
@@ -148,7 +148,7 @@ struct FirmataTests {
                 #expect(actions == [.down(.silent)])
             }
         }
-        #expect(asked == 13)
+        #expect(asked == 15)
 
         // A board that stops in the middle of saying what it is.
         session = FirmataSession(at: 0)

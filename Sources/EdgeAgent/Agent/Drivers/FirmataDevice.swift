@@ -60,7 +60,7 @@ final class FirmataDevice: PinDevice {
         alarm = Alarm(loop: loop) { [weak self] in
             self?.act { session, now in session.tick(at: now) }
         }
-        act { session, now in session.tick(at: now) }
+        act { session, _ in session.open() }
     }
 
     func write(_ writes: [SafetyFloor.Write], token: UInt32?) {
