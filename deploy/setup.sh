@@ -18,6 +18,8 @@ packages=(
 if [ "${1:-}" = tests ]; then
     packages+=(
         python3-venv chromium chromium-driver umockdev libumockdev-dev
+        # What Arduino's IDE compiles sketches with.
+        arduino-builder
         # The firmware as RISC-V machine code in QEMU.
         gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
         # The agent's package and its checks.

@@ -14,12 +14,20 @@ FW_FLASH_MAX := 16384
 FW_RAM_MAX := 900
 
 AVR_BOARDS := uno uno_stage nano mega
+FW_SKETCH_BOARDS := uno nano mega
 
 .SECONDARY:
 .PHONY: firmware firmware-test firmware-clean firmware-size firmware-flash
 firmware: firmware-size $(FW_OUT)/index.json \
 	$(FW_OUT)/cuelight-board-host $(FW_OUT)/cuelight-board-host-stage $(FW_OUT)/cuelight-board-avr \
 	$(patsubst %,$(FW_OUT)/cuelight-board-avr-%,$(filter-out uno,$(AVR_BOARDS)))
+
+# The firmware as a sketch for Arduino's IDE: .build/firmware/sketch/Cuelight.
+.PHONY: firmware-sketch
+firmware-sketch: $(FW_OUT)/sketch/Cuelight/Cuelight.ino
+$(FW_OUT)/sketch/Cuelight/Cuelight.ino: $(FW)/tools/make_sketch.py $(FW)/tools/generate_board.py LICENSE $(FW_CORE) $(FW_CORE_HEADERS) \
+		$(wildcard $(FW)/Boards/avr/*.[ch]) $(FW_SKETCH_BOARDS:%=hardware/boards/%.json)
+	@python3 $< $(FW_OUT)/sketch
 
 # Flashes an Uno. BOARD_PORT says where it is.
 BOARD_PORT ?= /dev/ttyACM0
@@ -41,7 +49,8 @@ FW_SOURCES := $(FW_CORE) $(FW_CORE_HEADERS) $(wildcard $(FW)/Boards/*/*.[ch])
 $(FW_OUT)/%/cue_board_table.h: hardware/boards/%.json $(FW)/tools/generate_board.py $(FW_SOURCES)
 	@$(FW_GENERATE) header $< $@ $(FW_SOURCES)
 
-# ---- AVR boards. The Arduino core is not used; its package brings the bootloaders that the tests flash through.
+# ---- AVR boards. The Arduino core is not used; its package brings the bootloaders that the
+# tests flash through, and the recipes by which they build the sketch.
 
 # Beside -Os: what makes gcc 5.4's images of this firmware smaller, found by trying; together some 1,100 bytes.
 AVR_SMALL := -mrelax --param=max-tail-merge-comparisons=100 -fira-algorithm=priority -flto-partition=none \
@@ -143,6 +152,6 @@ FUZZ_RUNS ?= 2000000
 firmware-fuzz: $(FW_OUT)/core-fuzz
 	@$(FW_OUT)/core-fuzz -runs=$(FUZZ_RUNS) -max_len=512 -print_final_stats=1 -artifact_prefix=$(FW_OUT)/
 
-firmware-test: firmware $(FW_OUT)/core-test $(FW_OUT)/rv32.elf $(FW_OUT)/esp32/esp.stamp $(FW_OUT)/esp32c3/esp.stamp
+firmware-test: firmware firmware-sketch $(FW_OUT)/core-test $(FW_OUT)/rv32.elf $(FW_OUT)/esp32/esp.stamp $(FW_OUT)/esp32c3/esp.stamp
 	@$(MAKE) --no-print-directory -f Sources/Firmware/firmware.mk $(FW_OUT)/core-fuzz >$(FW_OUT)/core-fuzz.log 2>&1 || rm -f $(FW_OUT)/core-fuzz
 	@FUZZ_INPUTS=$(FUZZ_INPUTS) python3 $(FW)/Tests/run_tests.py $(FW_OUT) $(if $(ONLY),"$(ONLY)")

@@ -22,6 +22,10 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / ".build"
+LOADERS = pathlib.Path("/usr/share/arduino/hardware/arduino/avr/bootloaders")
+OPTIBOOT = LOADERS / "optiboot/optiboot_atmega328.hex"
+ATMEGABOOT = LOADERS / "atmega/ATmegaBOOT_168_atmega328.hex"
+STK500BOOT = LOADERS / "stk500v2/stk500boot_v2_mega2560.hex"
 # Which build of the programs is run.
 PROGRAMS = BUILD / os.environ.get("CUELIGHT_CONFIGURATION", "release")
 PR_SET_PDEATHSIG = 1
@@ -238,20 +242,23 @@ class Stage:
         return board
 
     def start_uno_with_bootloader(self, name):
-        """A simulated Uno that can be flashed; `name` begins with "board"."""
-        loader = "/usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot/optiboot_atmega328.hex"
+        return self.start_board_with_bootloader(name, "uno", OPTIBOOT)
+
+    def start_board_with_bootloader(self, name, board, loader):
+        """A simulated board that can be flashed; `name` begins with "board"."""
+        kind = "" if board == "uno" else f"-{board}"
         process = self.start(
             name,
             [
-                BUILD / "firmware" / "cuelight-board-avr", "--bootloader", loader,
-                "--firmware", BUILD / "firmware" / "uno.hex", "--pty-link", self.folder / name,
+                BUILD / "firmware" / f"cuelight-board-avr{kind}", "--bootloader", loader,
+                "--firmware", BUILD / "firmware" / f"{board}.hex", "--pty-link", self.folder / name,
                 "--flash", self.folder / f"{name}.flash",
                 "--eeprom", self.folder / f"{name}.eeprom",
                 "--events", self.folder / f"{name}-events.jsonl",
             ],
             stdin=subprocess.PIPE,
         )  # fmt: skip
-        self.wait("the Uno", (self.folder / name).exists)
+        self.wait(f"the {board}", (self.folder / name).exists)
         return process
 
     def sign_in(self, email, handle, password):

@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 
 import fault_cases  # noqa: E402
+import flashing  # noqa: E402
 import other_boards  # noqa: E402
 import sequences  # noqa: E402
 from faults import Outputs, Table, broker_away, check, fault  # noqa: E402
@@ -1585,6 +1586,14 @@ def a_board_is_flashed_under_a_running_agent_and_a_killed_flashing_is_ended_by_t
     restart_agent()
     show.wait("the firmware whose writing was cut off", lambda: runs(first), seconds=120)
     check(not (show.agent_folder / "flash" / "journal.json").exists(), "the journal is still there")
+
+
+@case
+def nanos_with_either_bootloader_and_a_mega_are_flashed_and_other_boards_images_are_refused(show):
+    next_firmware()
+    for name in flashing.CHIPS:
+        flashing.is_flashed(show, name)
+        flashing.is_whole(show, name)
 
 
 case(other_boards.gpio_lines_are_a_device)

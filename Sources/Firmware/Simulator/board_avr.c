@@ -3,8 +3,14 @@
 // anything.
 //
 // It differs from a plain run of libsimavr 1.6 where that is not like the chip:
+// - a byte takes the ten bits of 8N1 at the rate that UBRR and U2X set (the library counts eleven);
 // - the receiver takes one byte per byte time and loses bytes when three wait (two and the shift
 // register);
+// - a host at another rate than the chip's hears, and is heard as, what the other's sampling makes of
+// each byte;
+// - the flash is written as a chip does it: by the bootloader alone and never in its own place, an
+// erasing or writing takes 4 ms, an address anywhere in a page names the page, and writing
+// takes bits away and gives none back;
 // - low INT0/INT1 pins do not call back every cycle, and the core runs up to 64 cycles between
 // timers;
 // - pins become high-impedance at a reset, which the library does not report;
@@ -20,6 +26,7 @@
 #include <avr_adc.h>          // analog inputs
 #include <avr_eeprom.h>       // store
 #include <avr_extint.h>       // avr_extint_set_strict_lvl_trig
+#include <avr_flash.h>        // self-programming
 #include <avr_ioport.h>       // pins
 #include <avr_uart.h>         // line
 #include <sim_avr.h>          // the chip
@@ -43,6 +50,10 @@ enum {
     FLASH_ROOM = FLASH_SIZE + 64,
     HANG_AT = FLASH_SIZE - 0x2210, // below any bootloader
     STORE_CYCLES = 3400 * CYCLES_PER_US,
+    SELF_PROGRAM_CYCLES = 4000 * CYCLES_PER_US, // 3.7 to 4.5 ms
+    PAGE_MAX = 256,
+    FRAME_BITS = 10, // start, eight, stop
+    REG_Z = 30,
     SAVE_PERIOD_CYCLES = 5000 * CYCLES_PER_US,
     STRIP_LATCH_CYCLES = 50 * CYCLES_PER_US,
     STRIP_BYTES_MAX = 3 * CUE_PIXEL_COUNT + 3
@@ -61,7 +72,10 @@ enum {
     REG_OCR2A = 0xB3,
     REG_OCR2B = 0xB4,
     REG_UCSR0A = 0xC0,
+    BIT_U2X0 = 1,
     BIT_DOR0 = 3,
+    REG_UBRR0L = 0xC4,
+    REG_UBRR0H = 0xC5,
     FLAG_REGISTERS = 3,
     BIT_COM1A1 = 7,
     BIT_COM2A1 = 7,
@@ -97,6 +111,10 @@ typedef struct {
     handler_t flag_handlers[FLAG_REGISTERS];
     avr_uart_t *uart;
     avr_irq_t *uart_in;
+    unsigned host_bps; // at which the port is open; 0 if it is none we know
+    avr_flash_t *flash_unit;
+    int (*flash_control)(avr_io_t *unit, uint32_t request, void *param); // the library's own
+    unsigned loader_start; // 0 without a bootloader
     void (*core_reset)(avr_t *avr);
     const char *reset_why; // of a reset that we cause; else it is the watchdog's
     uint8_t received[RECEIVE_MAX];
@@ -111,6 +129,8 @@ typedef struct {
     strip_t strip;
     tone_t tone;
     unsigned servo_width_us, motor_permille, light_permille;
+    bool hanging;
+    uint8_t hang_place[2]; // what is there otherwise
     uint8_t eeprom[EEPROM_SIZE];
     uint8_t flash[FLASH_SIZE];
     avr_cycle_count_t saved;
@@ -317,6 +337,42 @@ static void sample_timers(void) {
 
 // ---- The line
 
+static unsigned cycles_per_bit(void) {
+    bool doubled = (chip.avr->data[REG_UCSR0A] & (1u << BIT_U2X0)) != 0;
+    return (register16(REG_UBRR0L) % 0x1000 + 1) * (doubled ? 8 : 16);
+}
+
+static void on_rate(avr_t *avr, avr_io_addr_t address, uint8_t value, void *param) {
+    (void)avr;
+    (void)address;
+    (void)value;
+    (void)param;
+    chip.uart->cycles_per_byte = FRAME_BITS * cycles_per_bit();
+}
+
+// What a receiver at one rate makes of a byte sent at another: it samples the middle of its own bits,
+// with the line at rest after the byte. Up to 5 % of difference it is the same byte.
+static uint16_t heard(uint8_t byte, unsigned sent_bps, unsigned heard_bps) {
+    uint16_t bits = 0;
+    for (unsigned bit = 1; bit < FRAME_BITS; bit++) {
+        unsigned at = (2 * bit + 1) * sent_bps / (2 * heard_bps);
+        unsigned high = at >= FRAME_BITS - 1 ? 1 : at == 0 ? 0 : (byte >> (at - 1)) & 1u;
+        bits |= (uint16_t)(high << (bit - 1));
+    }
+    bool stopped = bits >> 8 != 0;
+    return (uint16_t)((bits & 0xFF) | (stopped ? 0 : UART_INPUT_FE));
+}
+
+static uint16_t heard_by_chip(uint8_t byte) {
+    unsigned chip_bps = chip.avr->frequency / cycles_per_bit();
+    return chip.host_bps == 0 ? byte : heard(byte, chip.host_bps, chip_bps);
+}
+
+static uint8_t heard_by_host(uint8_t byte) {
+    unsigned chip_bps = chip.avr->frequency / cycles_per_bit();
+    return chip.host_bps == 0 ? byte : (uint8_t)heard(byte, chip_bps, chip.host_bps);
+}
+
 static avr_cycle_count_t deliver_byte(avr_t *avr, avr_cycle_count_t when, void *param) {
     (void)param;
     if (chip.receive_size == 0) {
@@ -334,7 +390,7 @@ static avr_cycle_count_t deliver_byte(avr_t *avr, avr_cycle_count_t when, void *
         cue_sim_event(&chip.sim, now_us(), "\"uart_lost\":%lu", chip.lost_bytes);
     } else {
         avr->data[REG_UCSR0A] &= (uint8_t) ~(1u << BIT_DOR0);
-        avr_raise_irq(chip.uart_in, byte);
+        avr_raise_irq(chip.uart_in, heard_by_chip(byte));
         if (byte == 0 && chip.line_byte != 0) {
             cue_sim_event(&chip.sim, now_us(), "\"uart_taken\":true"); // a frame is complete
         }
@@ -361,11 +417,19 @@ static void receive(void) {
 static void on_transmit(struct avr_irq_t *irq, uint32_t value, void *param) {
     (void)irq;
     (void)param;
-    uint8_t byte = (uint8_t)value;
+    uint8_t byte = heard_by_host((uint8_t)value);
     cue_sim_write(&chip.sim, now_us(), &byte, 1);
 }
 
 // ---- Reset, hang, buttons
+
+// A program may come by where it hung: the Mega's bootloader starts by running through empty flash.
+static void end_hang(void) {
+    if (chip.hanging) {
+        memcpy(chip.avr->flash + HANG_AT, chip.hang_place, sizeof chip.hang_place);
+    }
+    chip.hanging = false;
+}
 
 static void on_reset(avr_t *avr) {
     cue_sim_event(&chip.sim, now_us(), "\"reset\":\"%s\"",
@@ -376,6 +440,7 @@ static void on_reset(avr_t *avr) {
     chip.receive_size = 0;
     chip.receiving = false;
     chip.levels_lost = true;
+    end_hang();
     memset(&chip.strip, 0, sizeof chip.strip);
     chip.tone.high = false;
     if (chip.core_reset != NULL) {
@@ -427,8 +492,13 @@ static void put_analog(unsigned permille) {
 }
 
 static void hang(bool interrupts_off) {
-    chip.avr->flash[HANG_AT] = 0xFF; // rjmp to itself
-    chip.avr->flash[HANG_AT + 1] = 0xCF;
+    uint8_t *place = chip.avr->flash + HANG_AT;
+    if (!chip.hanging) {
+        memcpy(chip.hang_place, place, sizeof chip.hang_place);
+    }
+    chip.hanging = true;
+    place[0] = 0xFF; // rjmp to itself
+    place[1] = 0xCF;
     chip.avr->pc = HANG_AT;
     chip.avr->state = cpu_Running;
     // Wherever it was: a handler that is left in the middle would have interrupts off.
@@ -560,7 +630,7 @@ static void load_memories(void) {
         die("nothing to run: --firmware, --bootloader or --flash");
     }
     chip.avr->codeend = FLASH_ROOM;
-    chip.avr->reset_pc = chip.avr->pc = base;
+    chip.avr->reset_pc = chip.avr->pc = chip.loader_start = base; // the fuse BOOTRST
 
     uint8_t *eeprom = eeprom_bytes();
     memset(eeprom, 0xFF, EEPROM_SIZE);
@@ -639,6 +709,54 @@ static void mend_flags(void) {
     }
 }
 
+static avr_cycle_count_t self_program_done(avr_t *avr, avr_cycle_count_t when, void *param) {
+    (void)when;
+    (void)param;
+    avr_regbit_clear(avr, chip.flash_unit->selfprgen);
+    return 0;
+}
+
+// Around the library's SPM, which does everything at once and anywhere.
+static int on_self_program(avr_io_t *unit, uint32_t request, void *param) {
+    avr_t *avr = chip.avr;
+    bool erases = avr_regbit_get(avr, chip.flash_unit->pgers) != 0;
+    bool writes = avr_regbit_get(avr, chip.flash_unit->pgwrt) != 0;
+    if (request != AVR_IOCTL_FLASH_SPM || !(erases || writes)) {
+        return chip.flash_control(unit, request, param);
+    }
+    unsigned size = chip.flash_unit->spm_pagesize;
+    unsigned bank = avr->rampz != 0 ? avr->data[avr->rampz] : 0;
+    unsigned page = (bank << 16 | register16(REG_Z)) / size * size;
+    if (avr->pc < chip.loader_start || page >= chip.loader_start) {
+        avr_regbit_clear(avr, chip.flash_unit->selfprgen);
+        return 0;
+    }
+    uint8_t before[PAGE_MAX], low = avr->data[REG_Z];
+    memcpy(before, avr->flash + page, size);
+    avr->data[REG_Z] = (uint8_t)page;
+    int result = chip.flash_control(unit, request, param);
+    avr->data[REG_Z] = low;
+    for (unsigned at = 0; writes && at < size; at++) {
+        avr->flash[page + at] &= before[at];
+    }
+    avr_regbit_set(avr, chip.flash_unit->selfprgen);
+    avr_cycle_timer_register(avr, SELF_PROGRAM_CYCLES, self_program_done, NULL);
+    return result;
+}
+
+static void mend_self_programming(void) {
+    for (avr_io_t *io = chip.avr->io_port; io != NULL; io = io->next) {
+        if (strcmp(io->kind, "flash") == 0) {
+            chip.flash_unit = (avr_flash_t *)io;
+            chip.flash_control = io->ioctl;
+            io->ioctl = on_self_program;
+        }
+    }
+    if (chip.flash_unit == NULL || chip.flash_unit->spm_pagesize > PAGE_MAX) {
+        die("no self-programming");
+    }
+}
+
 static void build_chip(void) {
     avr_global_logger_set(quiet_logger);
     chip.avr = avr_make_mcu_by_name(CUE_CHIP);
@@ -661,13 +779,18 @@ static void build_chip(void) {
         }
     }
     avr_register_io_write(chip.avr, REG_EECR, on_store_control, NULL);
+    avr_register_io_write(chip.avr, REG_UCSR0A, on_rate, NULL);
+    avr_register_io_write(chip.avr, REG_UBRR0L, on_rate, NULL);
+    avr_register_io_write(chip.avr, REG_UBRR0H, on_rate, NULL);
     mend_flags();
+    mend_self_programming();
     load_memories();
     chip.estop_low = true;
     put_levels();
 }
 
 static void run_slice(void) {
+    chip.host_bps = cue_sim_rate_bps(&chip.sim);
     avr_cycle_count_t end = chip.avr->cycle + SLICE_CYCLES;
     // A reset sets both back.
     avr_extint_set_strict_lvl_trig(chip.avr, 0, 0);

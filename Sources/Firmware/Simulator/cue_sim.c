@@ -305,6 +305,24 @@ bool cue_sim_poll_opened(cue_sim_t *sim) {
     return opened;
 }
 
+unsigned cue_sim_rate_bps(const cue_sim_t *sim) {
+    static const struct {
+        speed_t code;
+        unsigned bps;
+    } rates[] = {{B9600, 9600},   {B19200, 19200},   {B38400, 38400},
+                 {B57600, 57600}, {B115200, 115200}, {B230400, 230400}};
+    struct termios settings; // of the slave, also when the master is asked
+    if (tcgetattr(sim->master, &settings) != 0) {
+        return 0;
+    }
+    for (size_t at = 0; at < sizeof rates / sizeof *rates; at++) {
+        if (cfgetospeed(&settings) == rates[at].code) {
+            return rates[at].bps;
+        }
+    }
+    return 0;
+}
+
 size_t cue_sim_read(cue_sim_t *sim, uint64_t time_us, uint8_t *bytes, size_t capacity) {
     ssize_t size = read(sim->master, bytes, capacity);
     if (size <= 0) {

@@ -76,6 +76,9 @@ void cue_sim_wait(cue_sim_t *sim, bool halted, uint64_t timeout_ns);
 // True once each time somebody opened the slave.
 bool cue_sim_poll_opened(cue_sim_t *sim);
 
+// The rate at which the port was last set, in bit/s; 0 for one that is not usual.
+unsigned cue_sim_rate_bps(const cue_sim_t *sim);
+
 size_t cue_sim_read(cue_sim_t *sim, uint64_t time_us, uint8_t *bytes, size_t capacity);
 
 // Bytes that nobody listens to are lost, as on a real line. Whoever reads an answer finds what led

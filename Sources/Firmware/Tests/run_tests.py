@@ -21,7 +21,9 @@ import traceback
 from pathlib import Path
 
 import board as link
+import flash_tests
 import rv32_tests
+import sketch_tests
 import stage_tests
 from board import (ACK, ARM, BEAT, COMMAND, DISARM, ESTOP, ESTOP_CLEAR, ESTOPPED, GUARD, HELLO_REQUEST, IDENTITY_WRITE, NAK, PULSE,
                    SAFE, Board, Refused, encode)
@@ -718,35 +720,6 @@ def memory():
         assert untouched >= 600, untouched
 
 
-# ---- The bootloader
-
-@test("avrdude flashes the firmware through a real bootloader, and the board runs it")
-def bootloader():
-    loader = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot/optiboot_atmega328.hex")
-    assert loader.exists(), "arduino-core-avr is missing"
-    with tempfile.TemporaryDirectory() as folder:
-        flash = Path(folder) / "flash"
-        with Board(OUT / "cuelight-board-avr", "--bootloader", loader, "--flash", flash) as board:
-            # avrdude cannot stop the board's clock. The bootloader waits for it one second after the opening: an avrdude that was
-            # not run in that second has to try again, as with a real board.
-            for _ in range(5):
-                board.control("run 600000")
-                try:
-                    subprocess.run(["avrdude", "-q", "-c", "arduino", "-p", "m328p", "-P", board.link, "-b", "115200", "-D", "-U",
-                                    f"flash:w:{OUT / 'uno.hex'}:i"], check=True, capture_output=True, text=True, timeout=GUARD)
-                    break
-                except subprocess.SubprocessError as error:
-                    print(f"    avrdude: {error}: {str(error.stderr)[-200:]}")
-            else:
-                raise AssertionError("avrdude could not flash the board")
-            board.rest(0.05)
-            began = time.monotonic()
-            board.open()
-            print(f"    HELLO {time.monotonic() - began:.2f} s after opening")
-            board.arm()
-            board.pulse(RELAY1, 10)
-
-
 # ---- The simulators as programs
 
 def ends(program, how):
@@ -838,7 +811,8 @@ def host_board():
 
 # ---- The run
 
-TESTS.extend((name, lambda run=run: run(OUT)) for name, run in stage_tests.TESTS + rv32_tests.TESTS)
+for module in (stage_tests, flash_tests, sketch_tests, rv32_tests):
+    TESTS.extend((name, lambda run=run: run(OUT)) for name, run in module.TESTS)
 
 
 def run_core(counts):

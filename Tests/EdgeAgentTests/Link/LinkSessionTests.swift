@@ -22,6 +22,24 @@ struct LinkSessionTests {
         #expect(bench.board.edges.isEmpty)
     }
 
+    @Test("a board is let boot before it is asked, unless it speaks first")
+    func letsBoot() {
+        let quiet = LinkSession.Limits.bootNanoseconds
+        var silent = LinkSession(
+            at: 0, wish: .armed, newUID: BoardUID(value: 5), knownManifests: [:], firstSequence: 0)
+        #expect(silent.open(at: 0, quiet: quiet).isEmpty)
+        var speaking = silent
+        #expect(silent.nextDeadlineNanoseconds == quiet)
+        #expect(silent.tick(at: quiet - 1).isEmpty)
+        #expect(silent.tick(at: quiet).count == 1)
+        #expect(silent.nextDeadlineNanoseconds ?? 0 > quiet)
+
+        var reads = 0
+        let hello = answer(Frame(type: 0x01, sequence: 77, payload: []), &reads).wire ?? []
+        #expect(speaking.receive(hello, at: quiet / 2).count == 1)
+        #expect(speaking.tick(at: quiet / 2 + 1).isEmpty)
+    }
+
     @Test("a manifest that is known by its CRC is not read again")
     func manifestCache() {
         let bench = ready()

@@ -6,15 +6,16 @@ internal import Synchronization
 /// AVR boards, through avrdude as a child process.
 struct AvrdudeProgrammer: BoardProgrammer {
     enum Limits {
-        /// Looking for a bootloader: avrdude itself tries ten times.
-        static let connecting: Duration = .seconds(30)
+        /// Looking for one bootloader at one rate. It answers within the first second or not at all:
+        /// avrdude's first two tries are enough, and it makes ten, in a minute.
+        static let connecting: Duration = .seconds(12)
         /// A Mega's 256 KB take some 50 s, written and read.
         static let transfer: Duration = .seconds(180)
         /// Nothing printed for so long means that the line is dead, which avrdude takes minutes to
         /// believe.
         static let silenceNanoseconds: Int64 = 15_000_000_000
         /// How often a bootloader is looked for.
-        static let rounds = 2
+        static let rounds = 3
     }
 
     let port: String

@@ -78,7 +78,7 @@ final class BoardProbe: @unchecked Sendable {
             at: now, wish: .safe,
             newUID: BoardUID(value: UInt64.random(in: 1..<UInt64.max, using: &generator)),
             knownManifests: [:], firstSequence: UInt8.random(in: 0...255))
-        act { link, now in link.open(at: now) }
+        act { link, now in link.open(at: now, quiet: LinkSession.Limits.bootNanoseconds) }
     }
 
     private func act(_ body: (inout LinkSession, Int64) -> [LinkSession.Action]) {

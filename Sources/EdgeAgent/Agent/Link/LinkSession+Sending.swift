@@ -42,6 +42,7 @@ extension LinkSession {
                 firstSentNanoseconds: now, sendings: 1, timeoutNanoseconds: timeout,
                 dueNanoseconds: now + timeout))
         lastSentNanoseconds = now
+        firstQuestionNanoseconds = nil
         statistics.sent += 1
         actions.append(.send(wire, command: command))
     }

@@ -10,6 +10,10 @@ package struct LinkSession {
         /// How long a board may boot before it says hello (an Uno's bootloader waits 1.4 s).
         package static let greetingNanoseconds: Int64 = 2_500_000_000
         package static let greetingPeriodNanoseconds: Int64 = 250_000_000
+        /// How long nothing is said after a port was opened, unless the board speaks first. Opening
+        /// restarts a board, and a bootloader takes what it hears in its first 1.4 s for a
+        /// programmer: a Mega's then stays for seconds after every byte.
+        package static let bootNanoseconds: Int64 = 1_500_000_000
         package static let beatPeriodNanoseconds: Int64 = 200_000_000
         package static let countersPeriodNanoseconds: Int64 = 10_000_000_000
         /// How long an answer is awaited at least, and at most; each resend waits 1.5 times more.
@@ -141,6 +145,8 @@ package struct LinkSession {
     var countersDueNanoseconds: Int64
     var insistNanoseconds: Int64 = 0
     var greetingDeadlineNanoseconds: Int64
+    /// When the first question is due, if the board has not spoken before; nil once asked.
+    var firstQuestionNanoseconds: Int64?
     var nextEventSequence: UInt8?
     var lastEvent: BoardEvent?
     var decoder = FrameDecoder()
@@ -176,6 +182,7 @@ package struct LinkSession {
         guard phase != .down else { return nil }
         var due = phase == .greeting ? greetingDeadlineNanoseconds : Int64.max
         for entry in inFlight { due = min(due, entry.dueNanoseconds) }
+        if let firstQuestionNanoseconds { due = min(due, firstQuestionNanoseconds) }
         guard phase == .ready else { return due }
         if inFlight.isEmpty {
             due = min(due, lastSentNanoseconds + Limits.beatPeriodNanoseconds)
@@ -186,10 +193,17 @@ package struct LinkSession {
     }
 
     /// Begins: asks who is there.
-    package mutating func open(at now: Int64) -> [Action] {
+    /// - Parameter quiet: nanoseconds for which the board is let boot before it is asked.
+    package mutating func open(at now: Int64, quiet: Int64 = 0) -> [Action] {
+        firstQuestionNanoseconds = now + quiet
         var actions: [Action] = []
-        begin(.hello, at: now, &actions)
+        askFirst(at: now, &actions)
         return actions
+    }
+
+    private mutating func askFirst(at now: Int64, _ actions: inout [Action]) {
+        guard let due = firstQuestionNanoseconds, due <= now else { return }
+        begin(.hello, at: now, &actions)
     }
 
     /// Takes bytes as they come.
@@ -215,6 +229,7 @@ package struct LinkSession {
             fall(.silent, &actions)
             return actions
         }
+        askFirst(at: now, &actions)
         for index in inFlight.indices where inFlight[index].dueNanoseconds <= now {
             guard phase == .greeting || inFlight[index].sendings < Limits.sendingsMax else {
                 fall(.unanswered, &actions)

@@ -173,7 +173,7 @@ final class PortDriver {
         link = LinkSession(
             at: now, wish: .safe, newUID: owner.makeUID(),
             knownManifests: owner.knownManifests, firstSequence: UInt8.random(in: 0...255))
-        act { link, now in link.open(at: now) }
+        act { link, now in link.open(at: now, quiet: LinkSession.Limits.bootNanoseconds) }
     }
 
     private func turn() {
