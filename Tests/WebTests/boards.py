@@ -199,9 +199,9 @@ def a_board_is_updated_from_its_card_and_every_end_is_told(show):
     page.see(f"{card} .condition.armed", "Armed")
     show.picture("flash-done", f"{card} .flash")
 
-    # Its cable is pulled while it is written.
-    flash(page, card, former)
-    page.see(f"{card} .flash", "writing")
+    # The cable is pulled before the former one can be put back.
+    flash(page, card, mute)
+    page.see(f"{card} .flash", "waiting for the new firmware")
     show.end("board-uno")
     page.see(f'{card} .flash[data-status="stranded"]', "flash --resume")
     show.picture("flash-stranded", f"{card} .flash")

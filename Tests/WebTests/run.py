@@ -111,6 +111,13 @@ class Show:
             page.screenshot(PICTURES / f"{name}-{width}.png")
         page.resize(1400, 950, False)
 
+    def dark_picture(self, name):
+        """Pictures of what is on show, as a phone and a screen at night have it."""
+        for width, height in ((390, 844), (1400, 950)):
+            self.browser.resize(width, height, True)
+            self.browser.screenshot(PICTURES / f"{name}-{width}-dark.png")
+        self.browser.resize(1400, 950, False)
+
     def restart_agent(self, boards, *more):
         """Starts the agent anew with these boards, and further options."""
         self.end("agent")
@@ -703,7 +710,7 @@ def case_pictures_narrow_and_wide(show):
     for width, height in ((360, 740), (800, 900), (1400, 950)):
         for is_dark in (False, True):
             page.resize(width, height, is_dark)
-            for view in ("stage", "rules", "live"):
+            for view in ("stage", "rules", "sequences", "live"):
                 page.run("location.hash = arguments[0]", view)
                 page.wait(view, lambda: page.run("return document.body.dataset.view") == view)
                 page.see("#estop")

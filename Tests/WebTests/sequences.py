@@ -88,9 +88,10 @@ def a_sequence_is_made_in_its_form_and_played(show):
     for _ in range(3):
         page.press(ENTER)
     page.see(f'{step("steps[1]")} .step-text', "wait 200 ms")
-    page.see(f'{step("steps[2]")} .step-text', "3 times, 90 ms each")
+    page.see(f'{step("steps[2]")} .step-text', "repeat 3 times, 90 ms each")
     page.see(f'{step("steps[2]")} .step-when', "at 200 ms")
     show.picture("sequence-form", step("steps[2]"))
+    show.dark_picture("sequence-form")
     save(page)
     page.see(".sequence h2", NAME)
     [made] = stored(show)
@@ -191,6 +192,7 @@ def steps_and_text_are_one(show):
     write(page, whole.replace('"wait_ms": 200', '"wait_ms": 70000'))
     save(page)
     page.see(".text-mistakes li", "steps[1].wait_ms must be")
+    page.see(".field.wrong .field-error", "1 mistake in this text")
     show.picture("sequence-text", AREA)
     page.click(".text-mistakes button", "Line")
     chosen = page.run("const a = document.querySelector(arguments[0]);"
@@ -318,6 +320,7 @@ def several_boards_start_together(show):
     page.see(".together", "choose another board's")
     page.click(f"{row(second)} input")
     show.picture("sequences", ".together")
+    show.dark_picture("sequences")
     page.click("#play-together")
     page.wait("three more of each", lambda: played(2))
     # What is wrong on one of them says on which.

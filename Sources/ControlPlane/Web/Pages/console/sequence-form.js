@@ -27,7 +27,7 @@ export class SequenceForm {
     #name = null;
     #editor = null;
     #text = null;
-    #figures = h("p", { class: "quiet", role: "status" });
+    #figures = h("p", { class: "quiet" });
     #form;
 
     /// `former` is [{device_id, number, name, steps, updated_at_ms}], the same sequence on its
@@ -47,7 +47,8 @@ export class SequenceForm {
         });
         this.#tabs = tabs("How it is edited", WAYS, this.#way, (way) => this.#show(way));
         this.#form = makeForm({ id: "sequence-form", class: "sequence-form" }, [
-            h("fieldset", { "data-path": "boards", tabIndex: -1 }, h("legend", {}, "On these boards"),
+            h("fieldset", { "data-path": "boards", tabIndex: -1 },
+                h("legend", {}, "On these boards"),
                 h("div", { class: "board-boxes" }, this.#boxes.map((box) => box.element)),
                 h("div", { class: "row" }, field("Number", this.#number, {
                     path: "number", help: first ? "By which rules and the API know it; it stays."
@@ -150,13 +151,13 @@ export class SequenceForm {
     #drawFigures() {
         const { steps } = this.#draft;
         setText(this.#figures, `${plural(countOf(steps), "step")} of ${LIMITS.steps}, ${
-            duration(timeOf(steps))} from start to end (at most ${duration(LIMITS.time_ms)}).`);
+            duration(timeOf(steps))} from start to end; 10 minutes are possible.`);
     }
 
     // Saving
 
     async #save() {
-        if (this.#text && !this.#text.check()) throw lookBelow();
+        if (this.#text && !this.#text.check()) throw this.#mistakes();
         const boards = this.#chosen();
         if (boards.length === 0) {
             throw new Problem(422, "invalid", "", [{ path: "boards", message: "Choose a board." }]);
@@ -217,12 +218,14 @@ export class SequenceForm {
             ({ path, message }) => ({ path, message: message + where + kept }));
         if (this.#text && fields.length > 0) {
             this.#text.show(fields);
-            throw lookBelow();
+            throw this.#mistakes();
         }
         this.#editor?.reveal(fields.map((one) => one.path));
         throw new Problem(problem.status, problem.code, problem.message + where + kept, fields);
     }
-}
 
-const lookBelow = () => new Problem(
-    422, "invalid", "Please correct the lines that are named below the text.");
+    // The text says itself where each is.
+    #mistakes() {
+        return new Problem(422, "invalid", "", [{ path: "text", message: this.#text.summary }]);
+    }
+}

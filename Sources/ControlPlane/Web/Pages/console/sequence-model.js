@@ -4,7 +4,6 @@
 /// As the API has them (docs/sequences.md).
 export const LIMITS = {
     nameLength: 40, steps: 256, depth: 2, rounds: 255, wait_ms: 60_000, number: 254,
-    time_ms: 600_000,
 };
 
 /// Why a board keeps no sequences, as a sentence for people; "" if it does.
@@ -27,7 +26,8 @@ export const countOf = (steps) => steps.reduce(
 
 /// The channels that are commanded, each once, in the order of their first step.
 export const channelsOf = (steps) => [...new Set(steps.flatMap((step) =>
-    step.type === "command" ? [step.channel] : step.type === "loop" ? channelsOf(step.steps) : []))];
+    step.type === "command" ? [step.channel]
+        : step.type === "loop" ? channelsOf(step.steps) : []))];
 
 /// How deep loops stand within a step.
 const heightOf = (step) => step.type === "loop"

@@ -9,12 +9,14 @@ import {
 import { field } from "./parts.js";
 import { LIMITS, countOf, listAt, moveStep, pathOf, timeOf } from "./sequence-model.js";
 
-/// A step as a sentence: `servo: turn to 90°`, `wait 800 ms`, `5 times, 150 ms each`.
+/// A step as a sentence: `servo: turn to 90°`, `wait 800 ms`, `repeat 5 times, 150 ms each`.
 export function stepText(step) {
     switch (step.type) {
     case "command": return `${step.channel || "?"}: ${describe(step.operation)}`;
     case "wait": return `wait ${duration(step.wait_ms ?? 0)}`;
-    default: return `${plural(step.rounds ?? 0, "time")}, ${duration(timeOf(step.steps))} each`;
+    default:
+        return `repeat ${plural(step.rounds ?? 0, "time")}, ${
+            duration(timeOf(step.steps))} each`;
     }
 }
 
@@ -73,7 +75,8 @@ export class StepsEditor {
         const kinds = outer.length < LIMITS.depth ? KINDS : KINDS.filter((kind) => kind !== "loop");
         return h("div", { class: "steps-box", "data-path": path, tabIndex: -1 },
             list.length === 0 && h("p", { class: "quiet" }, `No steps${what} yet.`),
-            h("ol", { class: "steps" }, list.map((step, index) => this.#drawStep([...outer, index]))),
+            h("ol", { class: "steps" },
+                list.map((step, index) => this.#drawStep([...outer, index]))),
             h("div", { class: "buttons" }, kinds.map((kind) => h("button", {
                 type: "button", class: "small", "data-add": kind,
                 onclick: () => this.#add(outer, kind),
@@ -107,7 +110,7 @@ export class StepsEditor {
     #tools(row) {
         const tool = (name, sign, label, work) => h("button", {
             type: "button", class: "small tool", "data-tool": name, title: label,
-            "aria-label": `${label}: step ${row.place.map((index) => index + 1).join(".")}`,
+            "aria-label": `${label}: step ${numberOf(row.place)}`,
             onclick: work,
         }, sign);
         return h("div", { class: "step-tools" },
@@ -224,10 +227,11 @@ export class StepsEditor {
         const list = listAt(this.#steps, outer);
         const step = this.#newStep(kind);
         list.push(step);
-        this.#open.add(step);
+        // The others close, so that the list stays one.
+        this.#open = new WeakSet([step]);
         this.draw();
         this.#rowOf(step).body.querySelector("select, input")?.focus();
-        this.#say(`Added step ${list.length}.`);
+        this.#say(`Added step ${numberOf([...outer, list.length - 1])}.`);
     }
 
     #newStep(kind) {
@@ -250,8 +254,7 @@ export class StepsEditor {
         const { element, head } = this.#rowOf(step);
         if (tool) element.querySelector(`[data-tool=${tool}]`).focus();
         else head.focus();
-        const loop = to.length > 1 ? ` of the loop at ${to.slice(0, -1).map((i) => i + 1).join(".")}` : "";
-        this.#say(`Now step ${to.at(-1) + 1}${loop}.`);
+        this.#say(`Now step ${numberOf(to)}.`);
     }
 
     #copy({ step, place }) {
@@ -259,7 +262,7 @@ export class StepsEditor {
         listAt(this.#steps, place.slice(0, -1)).splice(place.at(-1) + 1, 0, copy);
         this.draw();
         this.#rowOf(copy).head.focus();
-        this.#say(`Copied to step ${place.at(-1) + 2}.`);
+        this.#say(`Copied step ${numberOf(place)}.`);
     }
 
     #remove({ place }) {
@@ -271,7 +274,7 @@ export class StepsEditor {
         const path = outer.length === 0 ? "steps" : `${pathOf(outer)}.steps`;
         (next ? this.#rowOf(next).head
             : this.#list.querySelector(`[data-path="${path}"] > .buttons button`)).focus();
-        this.#say(`Removed step ${place.at(-1) + 1}.`);
+        this.#say(`Removed step ${numberOf(place)}.`);
     }
 
     #key(event, row) {
@@ -285,6 +288,9 @@ export class StepsEditor {
 
     #say(text) { fill(this.#said, text); }
 }
+
+/// `3.1` for the first step of the loop that is the third.
+const numberOf = (place) => place.map((index) => index + 1).join(".");
 
 const firstOperation = (channel) =>
     channel ? freshOperation(operationsOf(channel)[0]) : { type: "off" };

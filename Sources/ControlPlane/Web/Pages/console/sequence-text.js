@@ -1,6 +1,7 @@
 // A sequence as text, for those who want it: the JSON that the API takes, in step with the list.
 
 import { fill, h } from "./dom.js";
+import { plural } from "./format.js";
 import { clearProblems, field, markWrong } from "./parts.js";
 import { placesOf, shapeProblems } from "./sequence-model.js";
 
@@ -18,7 +19,7 @@ export class SequenceText {
             oninput: () => this.#read(), onchange: () => this.check(),
         });
         this.element = h("div", {}, field("The sequence as JSON", this.#area, {
-            help: "Name and steps, as the API takes them.",
+            path: "text", help: "Name and steps, as the API takes them.",
         }), this.#mistakes);
     }
 
@@ -41,11 +42,11 @@ export class SequenceText {
                 type: "button", class: "small", onclick: () => this.#select(line),
             }, `Line ${line}`), ` ${path} ${message}`);
         }));
-        if (problems.length > 0) {
-            markWrong(this.#area, `There ${problems.length === 1 ? "is 1 mistake"
-                : `are ${problems.length} mistakes`} in this text:`);
-        }
+        if (problems.length > 0) markWrong(this.#area, this.summary);
     }
+
+    /// How many mistakes are shown, in words.
+    get summary() { return `${plural(this.#mistakes.childElementCount, "mistake")} in this text:`; }
 
     #read() {
         let body;

@@ -33,7 +33,8 @@ export class SequencesView {
         this.#overview = h("div", {},
             h("div", { class: "view-head" }, h("h1", { id: "sequences-title" }, "Sequences"),
                 this.#newButton),
-            this.#state.element, workspace.may("operate") && this.#together.element, this.#list);
+            this.#state.element, workspace.may("operate") && this.#together.element,
+            this.#list);
         this.element.append(this.#overview);
         this.update();
     }
