@@ -225,12 +225,14 @@ class Stage:
             return False
 
     def start_board(self, kind="avr", name="board"):
-        """The Uno's machine code in a simulator, or the firmware compiled for this machine. Its
-        port and its files are named after `name`, which begins with "board"."""
+        """A board's machine code in a simulator ("avr" for the Uno's, "avr-uno_stage" …), or the
+        firmware compiled for this machine ("host" …). Its port and its files are named after
+        `name`, which begins with "board"."""
         firmware = BUILD / "firmware"
         arguments = [firmware / f"cuelight-board-{kind}"]
-        if kind == "avr":
-            arguments += ["--firmware", firmware / "uno.hex"]
+        if kind.startswith("avr"):
+            board = kind.partition("-")[2] or "uno"
+            arguments += ["--firmware", firmware / f"{board}.hex"]
         arguments += [
             "--pty-link", self.folder / name,
             "--events", self.folder / f"{name}-events.jsonl",

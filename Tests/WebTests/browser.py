@@ -19,11 +19,16 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 PR_SET_PDEATHSIG = 1
 # Seconds after which a wait is given up: a guard against hanging, not a figure.
 GUARD = 90
-ESCAPE = "\ue00c"
+ESCAPE, ENTER = "\ue00c", "\ue007"
 
 
 class Broken(Exception):
     """What the page did not do, for a person."""
+
+
+def expect(is_true, message):
+    if not is_true:
+        raise Broken(message)
 
 
 def die_with_parent():

@@ -20,11 +20,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Smoke"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-sys.path.insert(0, str(ROOT / "Tests" / "BrokerPluginTests"))
-
-from browser import ESCAPE, Broken, Browser  # noqa: E402
-from mqtt_wire import Client  # noqa: E402
-from stage import BUILD, Failure, Stage  # noqa: E402
+import boards  # noqa: E402
+import sequences  # noqa: E402
+from browser import ESCAPE, Broken, Browser, expect  # noqa: E402
+from stage import Failure, Stage  # noqa: E402
 
 PICTURES = ROOT / ".build" / "web"
 EMAIL, HANDLE, PASSWORD = "ada@example.org", "ada", "a long pass phrase"
@@ -34,11 +33,6 @@ RELAY_PINS = ("D7", "D8", "D13")
 SPIN_WIDTH_US = 2167
 RULE = "Spin → servo"
 NASTY = "<img src=x onerror=\"window.hacked=1\"> \u202eevil\u200b \u2066text\u2069 <b>bold</b>"
-
-
-def expect(is_true, message):
-    if not is_true:
-        raise Broken(message)
 
 
 class Show:
@@ -53,9 +47,9 @@ class Show:
 
     # The simulated board, by its own log
 
-    def board_events(self):
+    def board_events(self, board="board"):
         events = []
-        for line in self.stage.events_path.read_text().splitlines():
+        for line in (self.stage.folder / f"{board}-events.jsonl").read_text().splitlines():
             try:
                 events.append(json.loads(line))
             except ValueError:
@@ -105,68 +99,56 @@ class Show:
         self.browser.see(f'{row} .chip[data-status="{status}"]')
         return self.browser.text(f"{row} .outcome")
 
+    def picture(self, name, selector):
+        """Pictures of a part, wide and narrow."""
+        page = self.browser
+        for width, height in ((1400, 950), (360, 740)):
+            page.resize(width, height, False)
+            page.run("document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })",
+                     selector)  # fmt: skip
+            wide = page.run("return document.documentElement.scrollWidth")
+            expect(wide <= width, f"{name} at {width} px is {wide} px wide")
+            page.screenshot(PICTURES / f"{name}-{width}.png")
+        page.resize(1400, 950, False)
+
+    def dark_picture(self, name):
+        """Pictures of what is on show, as a phone and a screen at night have it."""
+        for width, height in ((390, 844), (1400, 950)):
+            self.browser.resize(width, height, True)
+            self.browser.screenshot(PICTURES / f"{name}-{width}-dark.png")
+        self.browser.resize(1400, 950, False)
+
+    def restart_agent(self, boards, *more):
+        """Starts the agent anew with these boards, and further options."""
+        self.end("agent")
+        ports = [part for board in boards for part in ("--port", self.stage.folder / board)]
+        self.stage.start("agent", self.stage.agent_command("run", *ports, *more))
+
+    def end(self, name):
+        process = self.process(name)
+        self.stage.processes = [one for one in self.stage.processes if one[0] != name]
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=40)
+
+    def process(self, name):
+        return next(process for mine, process in self.stage.processes if mine == name)
+
+    def armed_devices(self, boards=("uno", "uno_stage")):
+        """The devices by their boards' names once all of them are armed, else None."""
+        found = {
+            one["manifest"]["board"]: one
+            for one in self.stage.api.get(f"/api/v1/workspaces/{self.workspace}/devices")
+            if one["condition"] == "armed"
+        }
+        return found if all(board in found for board in boards) else None
+
     def stop_control_plane(self):
-        processes = self.stage.processes
-        entry = next(one for one in processes if one[0] == "cuelight")
-        processes.remove(entry)
-        entry[1].send_signal(signal.SIGTERM)
-        entry[1].wait(timeout=40)
+        self.end("cuelight")
 
     def start_control_plane(self):
         self.stage.start_control_plane()
         # It is the ground of the others, so it ends after them.
         self.stage.processes.insert(0, self.stage.processes.pop())
-
-
-class PretendAgent:
-    """An agent without boards' hardware, that says what a case needs it to say."""
-
-    UID = "00000000000000dd"
-
-    def __init__(self, show):
-        folder = show.stage.folder / "pretend"
-        show.stage.pair_agent(show.workspace, "pretend", folder=folder)
-        self.id = json.loads((folder / "agent.json").read_text())["agent_id"]
-        credential = json.loads((folder / "credential.json").read_text())["credential"]
-        self.topic = f"cuelight/1/{show.workspace}/{self.id}/"
-        self.client = Client(("127.0.0.1", show.stage.mqtt_port), version=4)
-        code = self.client.connect(self.id, self.id, credential)
-        expect(code == 0, f"the broker refused it: {code}")
-        self.client.subscribe(*(self.topic + leaf for leaf in ("command", "unlock", "flash")))
-
-    def say(self, leaf, value):
-        retain = leaf in ("state", "manifest")
-        self.client.publish(self.topic + leaf, json.dumps(value).encode(), retain=retain)
-
-    def show_board(self, channels):
-        manifest = {
-            "protocol": 1, "board": "uno", "firmware": "0.1.0", "build": "0000000a",
-            "rx_window": 60, "channels": channels,
-        }  # fmt: skip
-        board = {"uid": self.UID, "port": "/dev/ttyACM9", "manifest": manifest}
-        self.say("manifest", {"boards": [board]})
-        self.stand()
-
-    def stand(self, condition="armed", **more):
-        """How it and its board are."""
-        board = {"uid": self.UID, "condition": condition, "fault": more.pop("fault", "")}
-        if "unlocked" in more:
-            board["unlocked"] = more.pop("unlocked")
-        self.say("state", {
-            "online": True, "version": "0.1.0", "started_at_ms": 1, "stop_sequence": 2**53,
-            "stopped": False, "boards": [board], **more,
-        })  # fmt: skip
-
-    def hear(self, leaf):
-        topic, payload, _ = self.client.message()
-        expect(topic == self.topic + leaf, f"{topic} instead of {leaf}")
-        return json.loads(payload)
-
-    def end(self, command, status, reason, detail):
-        self.say("outcome", {
-            "command_id": command["id"], "status": status, "reason": reason, "detail": detail,
-            "ended_at_ms": int(time.time() * 1000), "trace": command["trace"],
-        })  # fmt: skip
 
 
 # The cases, in their order.
@@ -728,7 +710,7 @@ def case_pictures_narrow_and_wide(show):
     for width, height in ((360, 740), (800, 900), (1400, 950)):
         for is_dark in (False, True):
             page.resize(width, height, is_dark)
-            for view in ("stage", "rules", "live"):
+            for view in ("stage", "rules", "sequences", "live"):
                 page.run("location.hash = arguments[0]", view)
                 page.wait(view, lambda: page.run("return document.body.dataset.view") == view)
                 page.see("#estop")
@@ -894,19 +876,6 @@ def case_a_part_that_cannot_be_loaded_is_said(show):
     page.see("#connection", "Connected")
 
 
-def picture(show, name, selector):
-    """Pictures of a part, wide and narrow."""
-    page = show.browser
-    for width, height in ((1400, 950), (360, 740)):
-        page.resize(width, height, False)
-        page.run("document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })",
-                 selector)  # fmt: skip
-        wide = page.run("return document.documentElement.scrollWidth")
-        expect(wide <= width, f"{name} at {width} px is {wide} px wide")
-        page.screenshot(PICTURES / f"{name}-{width}.png")
-    page.resize(1400, 950, False)
-
-
 def tell_board(show, line, board="board"):
     process = next(process for name, process in show.stage.processes if name == board)
     process.stdin.write(f"{line}\n".encode())
@@ -922,7 +891,7 @@ def case_a_button_is_shown_live_and_starts_a_rule(show):
     page.choose('[data-path="trigger.input.channel"]', "button")
     page.choose('[data-path="trigger.input.condition"]', "pressed")
     page.choose('[data-path="actions[0].channel"]', "lamp")
-    picture(show, "rule-input", '[data-path="trigger.input.condition"]')
+    show.picture("rule-input", '[data-path="trigger.input.condition"]')
     page.click("#rule-form button[type=submit]")
     page.see(".rule h2", "Button → lamp")
     page.see(".rule", "button")
@@ -938,7 +907,7 @@ def case_a_button_is_shown_live_and_starts_a_rule(show):
     tell_board(show, "button 1")
     page.see(reading, "pressed")
     page.wait("the lamp", lambda: pulses() == before + 1)
-    picture(show, "input-pressed", show.channel("button"))
+    show.picture("input-pressed", show.channel("button"))
     tell_board(show, "button 0")
     page.see(reading, "released")
     expect(pulses() == before + 1, "letting go pulsed the lamp too")
@@ -952,119 +921,6 @@ def case_a_button_is_shown_live_and_starts_a_rule(show):
     show.stage.api.delete(f"/api/v1/workspaces/{show.workspace}/rules/{mine['id']}")
 
 
-def case_a_dangerous_channel_is_refused_unlocked_in_two_steps_and_locks_itself(show):
-    page = show.browser
-    show.view("stage")
-    agent = PretendAgent(show)
-    agent.show_board([{
-        "id": 0, "name": "bell", "kind": "relay", "pin": 7, "max_on_ms": 200, "dangerous": True,
-    }])  # fmt: skip
-    card = f'.agent[data-agent="{agent.id}"]'
-    row = f'{card} .channel[data-channel="bell"]'
-    page.see(f"{row} .lock", "locked")
-    # Refused in the words that the agent has for it.
-    said = subprocess.run(
-        [str(part) for part in show.stage.agent_command("doctor", "locked")],
-        capture_output=True, text=True, timeout=60,
-    ).stdout  # fmt: skip
-    sentence = said.splitlines()[0].removeprefix("locked: ")
-    page.click(f'{row} button[data-operation="pulse"]')
-    agent.end(agent.hear("command"), "rejected", "locked", sentence)
-    page.see(f'{row} .chip[data-status="rejected"]')
-    page.see(f"{row} .outcome", sentence)
-    picture(show, "dangerous-refused", row)
-    # The first step asks, the second does.
-    page.click(f"{row} [data-lock]", "Unlock")
-    page.see(".dialog", "dangerous")
-    picture(show, "dangerous-dialog", ".dialog")
-    page.click(".dialog button", "Cancel")
-    page.click(f"{row} [data-lock]", "Unlock")
-    page.click(".dialog [data-yes]")
-    unlock = agent.hear("unlock")
-    expect(unlock["channels"] == ["bell"] and unlock["for_s"] == 60, f"{unlock}")
-    page.see(f"{row} .lock:not(.open)")
-    agent.stand(unlocked=["bell"])
-    page.see(f"{row} .lock.open", "unlocked")
-    page.click(f'{row} button[data-operation="pulse"]')
-    agent.end(agent.hear("command"), "executed", "", "")
-    page.see(f'{row} .chip[data-status="executed"]')
-    picture(show, "dangerous-unlocked", row)
-    # Its time is over: the board locks itself, and its agent says so.
-    agent.stand()
-    page.see(f"{row} .lock:not(.open)", "locked")
-    agent.stand("safe", fault="link_lost")
-    page.wait("no unlocking of a disarmed board", lambda: page.run(
-        "return document.querySelector(arguments[0]).disabled", f"{row} [data-lock]"))  # fmt: skip
-    page.see(f"{card} .fault", "heard nothing of this computer")
-    picture(show, "fault", f"{card} .fault")
-
-    # How a flashing may end, in the words that people see.
-    flashed_by_pretence(show, agent, card)
-    show.stage.api.delete(f"/api/v1/workspaces/{show.workspace}/agents/{agent.id}")
-    page.gone(row)
-
-
-def flashed_by_pretence(show, agent, card):
-    page = show.browser
-    offers = [{"board": "uno", "version": "0.2.0", "build": "0000000b"}]
-    for status, reason, words in (
-        ("refused", "the chip's signature is 0x1e9801, not 0x1e950f", "nothing was written"),
-        ("put_back", "the new firmware does not say that it runs", "0000000a runs again"),
-        ("stranded", "The line was cut. Plug the board in and run: cuelight-agent flash --resume",
-         "flash --resume"),
-    ):  # fmt: skip
-        agent.stand(firmware=offers)
-        page.click(f"{card} [data-flash]")
-        page.click(".dialog [data-yes]")
-        job = agent.hear("flash")
-        expect(job["build"] == "0000000b" and job["kind"] == "uno", f"{job}")
-        page.see(f"{card} .flash", "asking its agent")
-        report = {"id": job["id"], "step": "writing", "percent": 45, "reason": ""}
-        agent.stand("offline", firmware=offers, flashing={**report, "status": "running"})
-        page.see(f"{card} .flash", "writing 45 %")
-        report["reason"] = reason
-        agent.stand(firmware=offers, flashing={**report, "status": status})
-        page.see(f'{card} .flash[data-status="{status}"]', words)
-        picture(show, f"flash-{status}", f"{card} .flash")
-
-
-def case_a_board_is_updated_from_its_card(show):
-    page = show.browser
-    stage = show.stage
-    built = subprocess.run(["sh", ROOT / "Tests" / "Peers" / "next_firmware.sh"], capture_output=True)
-    expect(built.returncode == 0, built.stderr)
-    agent = next(entry for entry in stage.processes if entry[0] == "agent")
-    stage.processes.remove(agent)
-    agent[1].send_signal(signal.SIGTERM)
-    agent[1].wait(timeout=40)
-    stage.start_uno_with_bootloader("board-uno")
-    stage.start("agent", stage.agent_command(
-        "run", "--port", stage.folder / "board-uno", "--images", BUILD / "firmware-next"))  # fmt: skip
-
-    def fresh():
-        found = stage.api.get(f"/api/v1/workspaces/{show.workspace}/devices")
-        return next((one for one in found if one["condition"] == "armed"), None)
-
-    device = stage.wait("the Uno", fresh)
-    show.view("stage")
-    card = f'.board[data-device="{device["id"]}"]'
-    page.see(f"{card} .condition.armed", "Armed")
-    page.click(f"{card} [data-flash]", "Update firmware")
-    page.see(".dialog", device["manifest"]["build"])
-    picture(show, "flash-dialog", ".dialog")
-    page.click(".dialog button", "Cancel")
-    page.click(f"{card} [data-flash]")
-    page.click(".dialog [data-yes]")
-    page.see(f"{card} .flash", "%")
-    page.see(f"{card} .condition.flashing", "Updating")
-    picture(show, "flash-progress", f"{card} .flash")
-    page.see(f'{card} .flash[data-status="flashed"]', "Firmware updated")
-    page.see(f"{card} .about", "9.9.9")
-    page.see(f"{card} .condition.armed", "Armed")
-    page.gone(f"{card} [data-flash]")
-    picture(show, "flash-done", f"{card} .flash")
-
-
 def case_a_board_without_a_watchdog_says_so(show):
     """A Firmata board beside the one with our firmware, which says nothing of the kind."""
     page, stage = show.browser, show.stage
@@ -1076,11 +932,7 @@ def case_a_board_without_a_watchdog_says_so(show):
     lamp = {"name": "glow", "kind": "light", "pin": 9, "max_on_ms": 1000}
     board = {"driver": "firmata", "name": "lamps", "port": str(port), "channels": [lamp]}
     (stage.agent_folder / "boards.json").write_text(json.dumps({"boards": [board]}))
-    agent = next(process for name, process in stage.processes if name == "agent")
-    agent.terminate()
-    agent.wait(timeout=30)
-    stage.processes = [entry for entry in stage.processes if entry[0] != "agent"]
-    stage.start_agent()
+    show.restart_agent(("board",))
     show.view("stage")
     page.see(".board .about", "no watchdog")
     told = page.run(
@@ -1107,7 +959,11 @@ def case_nothing_broke_the_policy(show):
     expect(not bad, "\n".join(bad[:5]))
 
 
-CASES = [(name[5:], value) for name, value in list(globals().items()) if name.startswith("case_")]
+OWN = [(name[5:], value) for name, value in list(globals().items()) if name.startswith("case_")]
+OTHERS = [(case.__name__, case) for case in (*sequences.CASES, *boards.CASES)]
+# The others begin with the story's first board and leave it as they found it.
+BEFORE = [name for name, _ in OWN].index("a_board_without_a_watchdog_says_so")
+CASES = OWN[:BEFORE] + OTHERS + OWN[BEFORE:]
 
 
 def run(show, only):

@@ -87,6 +87,12 @@ struct SequenceTests {
         }
         #expect(try await site.service.sequence(3, of: device, in: Site.home).isPlaying)
 
+        // One list has those of all devices, and of no other workspace.
+        let all = await site.service.sequences(in: Site.home)
+        #expect(all.map(\.stored.device) == [device])
+        #expect(all == (try await site.service.sequences(of: device, in: Site.home)))
+        #expect(await site.service.sequences(in: Site.elsewhere).isEmpty)
+
         // A changed one is not ready because the old one was.
         let second = try await put(site, 3, of: device, name: "Other")
         #expect(second.condition == .pending)

@@ -25,6 +25,14 @@ extension DevicesService {
         }
     }
 
+    /// The sequences of all devices of a workspace, device by device, each by rising number.
+    package func sequences(in workspace: WorkspaceID) async -> [SequenceReport] {
+        await dispatcher.run { dispatcher in
+            let directory = dispatcher.directory
+            return directory.devices(of: workspace).flatMap(directory.sequenceReports(of:))
+        }
+    }
+
     /// The sequences of a device, by rising number.
     package func sequences(
         of id: DeviceID, in workspace: WorkspaceID

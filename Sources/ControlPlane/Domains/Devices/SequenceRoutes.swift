@@ -11,7 +11,19 @@ struct SequenceRoutes {
         "/api/v1/workspaces/{workspace_id:uuid}/devices/{device_id:uuid}"
             + "/sequences/{number:integer}")
 
-    var endpoints: [Endpoint] { [list, read, write, delete, play] }
+    var endpoints: [Endpoint] { [all, list, read, write, delete, play] }
+
+    private var all: Endpoint {
+        Endpoint(
+            .get, "/api/v1/workspaces/{workspace_id:uuid}/sequences",
+            "Sequences of all devices of a workspace, and how they are on their boards",
+            tag: Self.tag, access: .permission("workspace.watch"), rate: .read,
+            answer: .page(of: SequenceJSON.schema)
+        ) { [service] call in
+            let found = await service.sequences(in: try call.id("workspace_id"))
+            return try .page(found.map(SequenceJSON.init), nextCursor: nil)
+        }
+    }
 
     private var list: Endpoint {
         Endpoint(
@@ -103,6 +115,7 @@ struct SequenceRoutes {
 
 /// A sequence as the API shows it.
 struct SequenceJSON: Encodable {
+    let deviceID: DeviceID
     let number: Int
     let name: String
     let steps: [ChannelSequence.Step]
@@ -116,6 +129,7 @@ struct SequenceJSON: Encodable {
 
     init(_ report: SequenceReport) {
         let stored = report.stored
+        deviceID = stored.device
         number = stored.number
         name = stored.name
         steps = stored.steps
@@ -129,9 +143,9 @@ struct SequenceJSON: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case number, name, steps, milliseconds = "time_ms", sizeBytes = "size_bytes", condition
-        case detail, isPlaying = "playing", createdAtMilliseconds = "created_at_ms"
-        case updatedAtMilliseconds = "updated_at_ms"
+        case deviceID = "device_id", number, name, steps, milliseconds = "time_ms"
+        case sizeBytes = "size_bytes", condition, detail, isPlaying = "playing"
+        case createdAtMilliseconds = "created_at_ms", updatedAtMilliseconds = "updated_at_ms"
     }
 
     static let draft = Schema.named(
@@ -144,8 +158,8 @@ struct SequenceJSON: Encodable {
     static let schema = Schema.named(
         "Sequence",
         .object([
-            .required("number", .integer(0...254)), .required("name", .text),
-            .required("steps", steps),
+            .required("device_id", .uuid), .required("number", .integer(0...254)),
+            .required("name", .text), .required("steps", steps),
             .required("time_ms", .integer(0...600_000), "from its start to its end"),
             .required("size_bytes", .count, "of the board's `sequence_bytes`"),
             .required("condition", .choice(SequenceState.Condition.allCases.map(\.rawValue))),

@@ -60,6 +60,21 @@ PAGE(console_rule_text_js) = {
 PAGE(console_rules_js) = {
 #embed "../Pages/console/rules.js"
 };
+PAGE(console_sequence_form_js) = {
+#embed "../Pages/console/sequence-form.js"
+};
+PAGE(console_sequence_model_js) = {
+#embed "../Pages/console/sequence-model.js"
+};
+PAGE(console_sequence_steps_js) = {
+#embed "../Pages/console/sequence-steps.js"
+};
+PAGE(console_sequence_text_js) = {
+#embed "../Pages/console/sequence-text.js"
+};
+PAGE(console_sequences_js) = {
+#embed "../Pages/console/sequences.js"
+};
 PAGE(console_sign_in_js) = {
 #embed "../Pages/console/sign-in.js"
 };

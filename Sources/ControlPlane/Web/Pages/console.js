@@ -7,13 +7,14 @@ import { fill, h, setText } from "./console/dom.js";
 import { LiveView } from "./console/live.js";
 import { closeDialog, field, makeForm, notice, openDialog } from "./console/parts.js";
 import { RulesView } from "./console/rules.js";
+import { SequencesView } from "./console/sequences.js";
 import { signInView } from "./console/sign-in.js";
 import { storage } from "./console/storage.js";
 import { StageView } from "./console/stage.js";
 import { Stops } from "./console/stop.js";
 import { Workspace } from "./console/workspace.js";
 
-const VIEWS = { stage: "Stage", rules: "Rules", live: "LIVE" };
+const VIEWS = { stage: "Stage", rules: "Rules", sequences: "Sequences", live: "LIVE" };
 const CHOSEN = "cuelight.workspace";
 // How often signing in again is tried while the server is away.
 const RETRY_MS = 2_000;
@@ -182,7 +183,7 @@ class Console {
         fill(this.#banner, this.#stops.banner);
         this.#views = {
             stage: new StageView(workspace, this.#stops), rules: new RulesView(workspace),
-            live: new LiveView(workspace),
+            sequences: new SequencesView(workspace), live: new LiveView(workspace),
         };
         fill(this.#main, Object.values(this.#views).map((view) => view.element));
         workspace.onChange((what) => this.#update(what));
@@ -191,7 +192,7 @@ class Console {
     }
 
     #update(what) {
-        const { stage, rules, live } = this.#views;
+        const { stage, rules, sequences, live } = this.#views;
         switch (what) {
         case "connection":
             if (this.#workspace.connection.state === "ended") {
@@ -203,7 +204,14 @@ class Console {
         case "agents": case "devices": case "stops":
             this.#stops.update();
             stage.update();
-            if (what === "devices") rules.update();
+            if (what === "devices") {
+                rules.update();
+                sequences.update();
+            }
+            break;
+        case "sequences":
+            sequences.update();
+            rules.update();
             break;
         case "tokens": stage.update(); break;
         case "rules": rules.update(); live.updateFeed(); break;

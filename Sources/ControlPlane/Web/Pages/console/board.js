@@ -14,7 +14,8 @@ import {
 import { stopSwitch } from "./stop.js";
 import { hopsOf } from "./trace.js";
 
-const CONDITIONS = {
+/// [word, meaning] of each condition of a board.
+export const CONDITIONS = {
     offline: ["Offline", "No port, or a port that does not answer"],
     safe: ["Safe", "Answers; outputs are at their safe values; not armed"],
     armed: ["Armed", "Ready for commands"],

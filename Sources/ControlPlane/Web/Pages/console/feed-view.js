@@ -3,7 +3,7 @@
 
 import { Parts, arrange, fill, h, strange } from "./dom.js";
 import { count, plural, time } from "./format.js";
-import { describe, readingText } from "./operations.js";
+import { channelName, describe, readingText } from "./operations.js";
 import { notice, tabs } from "./parts.js";
 import { outcomeView } from "./board.js";
 import { traceView } from "./trace.js";
@@ -169,7 +169,7 @@ class CommandRow {
 
 function commandLine(command) {
     return h("p", { class: "command-line" },
-        h("strong", {}, command.channel), ` ${describe(command.operation)} `,
+        h("strong", {}, channelName(command.channel)), ` ${describe(command.operation)} `,
         h("span", { class: "outcome" }, outcomeView({ ...command, operation: null })));
 }
 

@@ -113,7 +113,9 @@ function resultOf(job) {
         return notice("warn", `The update was undone at ${at}: build ${job.former_build} runs `
             + `again, because ${job.reason}.`);
     case "stranded":
-        return notice("bad", `The update was cut off at ${at}. ${job.reason}`);
+        return notice("bad", `The update was cut off at ${at}, and the board may have no working `
+            + "firmware. Plug it in, and run on its computer: cuelight-agent flash --resume",
+        h("p", { class: "quiet" }, job.reason));
     default:
         return notice("warn", `The update did not happen at ${at}: ${job.reason}`);
     }

@@ -6,6 +6,15 @@ import { count, degrees, duration } from "./format.js";
 
 const MS_MAX = 65_535;
 
+/// Names the board itself where a channel is named.
+const BOARD = "*";
+
+/// A channel as people read it.
+export const channelName = (name) => (name === BOARD ? "the board" : name);
+
+/// A board itself in the place of a channel: it plays sequences, [{number, name}].
+export const boardChannel = (sequences) => ({ name: BOARD, kind: "board", sequences });
+
 const INPUTS = ["button", "switch", "analog", "distance"];
 
 /// Whether a channel says something and is told nothing.
@@ -24,8 +33,10 @@ export function readingText(kind, value) {
 
 const longest = (channel) => Math.min(MS_MAX, channel.max_on_ms || MS_MAX);
 
+// `absent` is what the API takes a field for that is left out.
 const ms = (name, label, value, channel, least) => ({
     name, label, unit: "ms", min: least, max: longest(channel),
+    absent: least === 0 ? 0 : undefined,
     value: Math.min(value, longest(channel)),
     help: `${least === 0 ? "0 for as long as the board allows" : "at least 1"}, at most ${
         duration(longest(channel))}`,
@@ -67,9 +78,11 @@ export function operationsOf(channel) {
             {
                 type: "glide", label: "Glide",
                 fields: [
-                    angle(least, most), ms("move_ms", "Arrives after", 500, channel, 0),
+                    angle(least, most),
+                    { ...ms("move_ms", "Arrives after", 500, channel, 0), absent: undefined },
                     {
                         name: "easing", label: "Way", kind: "choice", value: "smooth",
+                        absent: "linear",
                         choices: { smooth: "gently", linear: "evenly" },
                     },
                     ms("hold_ms", "Hold for", 500, channel, 0),
@@ -120,10 +133,10 @@ export function operationsOf(channel) {
                     ms("duration_ms", "For", 1_500, channel, 0),
                     {
                         name: "first", label: "From pixel", min: 0, max: Math.max(0, pixels - 1),
-                        value: 0, help: "0 is the first", isRare: true,
+                        value: 0, absent: 0, help: "0 is the first", isRare: true,
                     },
                     {
-                        name: "count", label: "Pixels", min: 0, max: pixels, value: 0,
+                        name: "count", label: "Pixels", min: 0, max: pixels, value: 0, absent: 0,
                         help: `0 for all ${pixels}`, isRare: true,
                     },
                 ],
@@ -190,8 +203,34 @@ export function operationsOf(channel) {
             },
             { type: "off", label: "Let go", fields: [] },
         ];
+    case "board":
+        return [
+            {
+                type: "play", label: "Play",
+                fields: [{
+                    name: "sequence", label: "Sequence", kind: "choice", isNumber: true,
+                    value: channel.sequences[0]?.number,
+                    choices: Object.fromEntries(channel.sequences.map(
+                        ({ number, name }) => [number, `${number} · ${name}`])),
+                    help: channel.sequences.length === 0 && "It has none yet: see Sequences.",
+                }],
+            },
+            { type: "stop", label: "Stop what it plays", fields: [] },
+        ];
     default: return [];
     }
+}
+
+/// An operation as it is when nobody has changed its fields yet.
+export const freshOperation = (kind) => operationFields(kind).read();
+
+/// An operation with all its fields: what it leaves out is what the API takes it for, and a
+/// number that is missing its usual one.
+export function wholeOperation(kind, operation) {
+    const absent = kind.fields.filter((field) => field.absent !== undefined)
+        .map((field) => [field.name, field.absent]);
+    const given = Object.entries(operation).filter(([, value]) => value !== null);
+    return { ...freshOperation(kind), ...Object.fromEntries([...absent, ...given]) };
 }
 
 /// Inputs for the fields of one operation, with `read()` giving the operation's JSON.
@@ -228,8 +267,11 @@ function makeField(field, value, path, isCompact) {
     if (field.kind === "color") {
         input = h("input", { type: "color", ...attributes, value: shown });
     } else if (field.kind === "choice") {
-        input = h("select", attributes, Object.entries(field.choices).map(([word, text]) =>
-            h("option", { value: word, selected: word === shown }, text)));
+        const choices = { ...field.choices };
+        // What is chosen and no longer there stays to be seen.
+        if (shown !== undefined) choices[shown] ??= String(shown);
+        input = h("select", attributes, Object.entries(choices).map(([word, text]) =>
+            h("option", { value: word, selected: word === String(shown) }, text)));
     } else {
         input = h("input", {
             type: "number", inputMode: "decimal", min: field.min / scale, max: field.max / scale,
@@ -243,9 +285,11 @@ function makeField(field, value, path, isCompact) {
             field.unit && h("span", { class: "unit" }, `, ${field.unit}`)),
         slider ? h("div", { class: "slider" }, slider, input) : input,
         field.help && !isCompact && h("p", { class: "help", id: `${id}-help` }, field.help));
-    const read = () => field.kind
-        ? input.value : Number.isNaN(input.valueAsNumber) ? null
-            : Math.round(input.valueAsNumber * scale);
+    const read = () => {
+        if (field.isNumber) return Number(input.value);
+        if (field.kind) return input.value;
+        return Number.isNaN(input.valueAsNumber) ? null : Math.round(input.valueAsNumber * scale);
+    };
     return { element, read };
 }
 
@@ -259,8 +303,9 @@ function makeSlider(input, label) {
     return slider;
 }
 
-/// An operation as a short sentence: `turn to 150°, hold 700 ms`.
-export function describe(operation) {
+/// An operation as a short sentence: `turn to 150°, hold 700 ms`. `nameOf` gives the name of a
+/// sequence by its number.
+export function describe(operation, nameOf = () => null) {
     const lasting = (value) => (value ? ` for ${duration(value)}` : "");
     switch (operation?.type) {
     case "pulse": return `pulse ${duration(operation.duration_ms)}`;
@@ -284,6 +329,11 @@ export function describe(operation) {
         return `${operation.effect} ${operation.color}` + lasting(operation.duration_ms);
     case "move": return `move to step ${count(operation.position_steps)}`;
     case "off": return "off";
+    case "play": {
+        const name = nameOf(operation.sequence);
+        return `play sequence ${operation.sequence}${name ? ` “${name}”` : ""}`;
+    }
+    case "stop": return "stop what it plays";
     default: return "–";
     }
 }

@@ -2,11 +2,14 @@
 // back. Each gives its inputs as `element`, and its JSON by `read()`.
 
 import { fill, h } from "./dom.js";
-import { isInput, operationFields, operationsOf } from "./operations.js";
+import {
+    boardChannel, channelName, isInput, operationFields, operationsOf,
+} from "./operations.js";
 import { field } from "./parts.js";
 import {
     CONDITIONS, FIRINGS, INPUT_CONDITIONS, MODES, ROLES, SOURCES, TRIGGERS,
 } from "./rule-text.js";
+import { refusalOf } from "./sequence-model.js";
 
 /// The trigger of a new rule.
 export const defaultTrigger = () => ({ type: "comment", match: { mode: "word", text: "" } });
@@ -252,8 +255,13 @@ export function actionPart(workspace, action, path) {
     const operation = h("select", { required: true });
     const rest = h("div", { class: "row", "data-path": `${path}.operation`, tabIndex: -1 });
     let read = () => null;
-    const channels = () => (devices.find((one) => one.id === device.value)?.manifest.channels ?? [])
-        .filter((one) => operationsOf(one).length > 0);
+    const channels = () => {
+        const chosen = devices.find((one) => one.id === device.value);
+        if (!chosen) return [];
+        const outputs = chosen.manifest.channels.filter((one) => operationsOf(one).length > 0);
+        return refusalOf(chosen) ? outputs
+            : [...outputs, boardChannel(workspace.sequencesOf(chosen.id))];
+    };
     const drawFields = (values) => {
         const chosen = channels().find((one) => one.name === channel.value);
         const kinds = chosen ? operationsOf(chosen) : [];
@@ -274,7 +282,8 @@ export function actionPart(workspace, action, path) {
     const drawChannels = (name, values) => {
         const known = channels().map((one) => one.name);
         if (name && !known.includes(name)) known.unshift(name);
-        fill(channel, known.map((one) => h("option", { value: one, selected: one === name }, one)));
+        fill(channel, known.map((one) => h(
+            "option", { value: one, selected: one === name }, channelName(one))));
         drawOperations(values);
     };
     device.addEventListener("change", () => drawChannels(null, null));

@@ -3,7 +3,7 @@
 import { patch, remove } from "./api.js";
 import { Parts, arrange, fill, h, strange } from "./dom.js";
 import { plural } from "./format.js";
-import { describe } from "./operations.js";
+import { channelName, describe } from "./operations.js";
 import { StandIn, confirmDialog, notice } from "./parts.js";
 import { RuleForm } from "./rule-form.js";
 import { conditionText, guardsText, triggerText } from "./rule-text.js";
@@ -95,7 +95,10 @@ class RuleRow {
             devices.find((device) => device.id === action.device_id)?.name);
         const nameOf = (id) => devices.find((device) => device.id === id)?.name;
         const when = triggerText(rule.trigger, nameOf);
-        const key = JSON.stringify([rule, names, when]);
+        const deeds = rule.actions.map((action) => describe(action.operation, (number) =>
+            this.#workspace.sequencesOf(action.device_id)
+                .find((one) => one.number === number)?.name));
+        const key = JSON.stringify([rule, names, when, deeds]);
         if (key === this.#shown) return;
         this.#shown = key;
         this.element.dataset.rule = rule.id;
@@ -108,7 +111,7 @@ class RuleRow {
             h("p", {}, h("span", { class: "when" }, "When "), strange(when),
                 rule.conditions.map((one) => [" and ", strange(conditionText(one))])),
             h("ul", { class: "acts" }, rule.actions.map((action, index) => h("li", {},
-                h("strong", {}, action.channel), ` ${describe(action.operation)}`,
+                h("strong", {}, channelName(action.channel)), " ", strange(deeds[index]),
                 h("span", { class: "quiet" }, " on ", names[index]
                     ? strange(names[index]) : "a board that is gone")))),
             guards && h("p", { class: "quiet" }, guards));

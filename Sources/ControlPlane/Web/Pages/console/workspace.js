@@ -80,6 +80,7 @@ export class Workspace {
         const resource = (name, load) => new Resource(load, () => this.#tell(name));
         this.agents = resource("agents", () => get(`${path}/agents`));
         this.devices = resource("devices", () => get(`${path}/devices`));
+        this.sequences = resource("sequences", () => get(`${path}/sequences`));
         this.stops = resource("stops", () => get(`${path}/stops`));
         this.tokens = resource("tokens", () => this.may("own") ? get(`${path}/agent-tokens`) : []);
         this.rules = resource("rules", () => everyPage(`${path}/rules`, RULES_MAX));
@@ -99,8 +100,8 @@ export class Workspace {
     close() {
         this.#stream.close();
         for (const resource of [
-            this.agents, this.devices, this.stops, this.tokens, this.rules, this.livestreams,
-            this.gifts,
+            this.agents, this.devices, this.sequences, this.stops, this.tokens, this.rules,
+            this.livestreams, this.gifts,
         ]) resource.close();
         clearInterval(this.#timer);
         this.#listeners.clear();
@@ -130,10 +131,16 @@ export class Workspace {
     reloadStage() {
         this.agents.reload();
         this.devices.reload();
+        this.sequences.reload();
         this.stops.reload();
     }
 
     device(id) { return this.devices.items?.find((device) => device.id === id); }
+
+    /// The sequences of a device, by rising number.
+    sequencesOf(device) {
+        return (this.sequences.items ?? []).filter((one) => one.device_id === device);
+    }
 
     rule(id) { return this.rules.items?.find((rule) => rule.id === id); }
 
@@ -141,10 +148,24 @@ export class Workspace {
     async command(device, channel, operation, shown) {
         const path = `${this.path}/devices/${device}/commands`;
         const { data } = await call("POST", path, { channel, operation });
-        const id = data.command_id;
+        this.#await(data.command_id, shown);
+    }
+
+    /// Starts sequences of several devices, [{device_id, sequence}], at one time; calls
+    /// `shown(index, command)` with the end of each.
+    async play(plays, shown) {
+        const { data } = await call("POST", `${this.path}/plays`, { plays });
+        data.command_ids.forEach((id, index) =>
+            this.#await(id, (command) => shown(index, command)));
+    }
+
+    #await(id, shown) {
         // The stream may have been faster than the answer.
         const ended = this.#ended.get(id);
-        if (ended) return shown(ended);
+        if (ended) {
+            shown(ended);
+            return;
+        }
         this.#waiters.set(id, shown);
         this.#askFor(id);
     }
