@@ -119,8 +119,6 @@ struct BenchPart: Sendable {
             """,
         shortfalls: [
             "Agent, broker, four simulated chips and the driver of all share two cores.",
-            "450 commands/s a board, the goal, are not reached: one command is under way for each board.",
-            "The simulated UART takes 11 bit times for a byte where a real one takes 10.",
             "No real serial adapter: a pseudo-terminal has no latency timer of a USB chip.",
         ], run: LinkBench.run)
 }
