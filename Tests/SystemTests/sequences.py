@@ -4,7 +4,7 @@ import pathlib
 import struct
 import time
 
-from faults import frame_of
+from faults import EVENT, frame_of
 from smoke import board_events, rising_edges
 from stage import Failure
 
@@ -48,6 +48,12 @@ def planned_ns(show, board, mark):
     return 1000 * start_us + next(ahead for at_us, ahead in ahead_ns if at_us >= start_us)
 
 
+def was_left(show, board, mark):
+    """Whether the board has said since then that it heard nothing of its host."""
+    told = (frame for _, frame in frames(board_events(show, board)[mark:], "uart_tx"))
+    return any(frame[0] == EVENT and frame[2][:4] == bytes([2, 255, 1, 0]) for frame in told)
+
+
 def two_boards_start_within_2_ms_by_a_rule_and_by_the_api(show):
     show.process("agent").terminate()
     check(show.process("agent").wait(timeout=30) == 0, "the agent did not end cleanly")
@@ -74,7 +80,6 @@ def two_boards_start_within_2_ms_by_a_rule_and_by_the_api(show):
          "operation": {"type": "glide", "angle_cdeg": 9000, "move_ms": 40, "easing": "smooth", "hold_ms": 10}},
         {"type": "wait", "wait_ms": 60},
     ]  # fmt: skip
-    played = dict.fromkeys(boards, 0)
     for device in devices:
         path = f"{devices_path}/{device['id']}/sequences"
         put = show.api.put(f"{path}/2", {"name": "Flash", "steps": steps})
@@ -115,18 +120,22 @@ def two_boards_start_within_2_ms_by_a_rule_and_by_the_api(show):
     uids = [d["board_uid"] for d in devices]
     common, apart = 0, []
     def play_round(post, can_be_late):
-        """How many boards played it; those of a busy computer may hear of a start that is 80 ms ahead when it is over."""
-        before = len(show.ended())
+        """How many boards played it; those of a busy computer may hear of a start that is 80 ms ahead when it is over. One that
+        heard nothing for 500 ms, of an agent that was not run, has ended what it played."""
+        before, marks = len(show.ended()), {board: len(board_events(show, board)) for board in boards}
+        flashed = {board: edges(board) for board in boards}
         post()
         show.wait("both ends", lambda: len(show.ended()) == before + 2)
         ends = show.ended()[before:]
         for end in ends:
             is_late = can_be_late and (end["status"], end["reason"]) == ("expired", "late")
             check(end["status"] == "executed" or is_late, f"{end}")
-            played[board_of[end["device_id"]]] += not is_late
-        show.wait("its flashes", lambda: all(edges(board) >= 2 * played[board] for board in boards))
+        wanted = {board_of[end["device_id"]]: flashed[board_of[end["device_id"]]] + 2 * (end["status"] == "executed") for end in ends}
+        show.wait("its flashes", lambda: all(
+            edges(board) >= wanted[board] or was_left(show, board, marks[board]) for board in boards))  # fmt: skip
         show.wait("its end", silent)
-        return sum(end["status"] == "executed" for end in ends)
+        check(all(edges(board) <= wanted[board] for board in boards), f"more than was told: {wanted}")
+        return sum(edges(board) == flashed[board] + 2 for board in boards)
 
     def plays(**more):
         show.api.post(
@@ -147,7 +156,7 @@ def two_boards_start_within_2_ms_by_a_rule_and_by_the_api(show):
             check(apart[-1] <= bound, f"round {number}: apart by {apart[-1]} ns, not more than {bound} expected")
     # No computer is too busy for a start that is far enough ahead.
     both = play_round(lambda: plays(start_at_ms=int(time.time() * 1000) + 5000), can_be_late=False)
-    check(both == 2 and all(edges(board) == 2 * played[board] for board in boards), f"{played}")
+    check(both == 2 or any(was_left(show, board, 0) for board in boards), f"{both} boards played the last")
     print(f"    {common} common starts; of {len(apart)} measured, apart by", sorted(round(one / 1e6, 2) for one in apart), "ms")
 
     # A sequence that is taken away is not played any more.
