@@ -70,7 +70,7 @@ class Show(Stage):
         found = {}
         for path in self.folder.glob("*-events.jsonl*"):
             board = path.name.split("-events")[0]
-            loaded = any("--bootloader" in process.args for name, process in self.processes if name == board)
+            loaded = (self.folder / f"{board}.flash").exists()
             events = []
             for line in path.read_text().splitlines():
                 with contextlib.suppress(ValueError):

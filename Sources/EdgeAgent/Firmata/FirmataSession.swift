@@ -7,8 +7,11 @@ package struct FirmataSession: Sendable {
     package enum Limits {
         /// How long a board may boot before it answers: a bootloader, then the sketch's greeting
         /// by its light.
-        package static let greetingNanoseconds: Int64 = 8_000_000_000
-        package static let greetingPeriodNanoseconds: Int64 = 500_000_000
+        package static let greetingNanoseconds: Int64 = 10_000_000_000
+        /// A board is asked when its port is opened, and once more so much later; one that was
+        /// restarted by the opening speaks by itself. Asked sooner, a Mega would never start: its
+        /// bootloader takes each byte for a programmer, and stays five seconds more.
+        package static let greetingPeriodNanoseconds: Int64 = 7_000_000_000
         /// How long an answer may take. Nothing is asked twice, so that answers stay in order.
         package static let answerNanoseconds: Int64 = 1_000_000_000
         /// How often a silent board is asked whether it is there.
