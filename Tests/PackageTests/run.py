@@ -418,7 +418,7 @@ class Boards:
                 raise Failure((self.folder / f"{number}.log").read_text())
         told = run(self.shelf.agent, "boards", "--json", "--state-dir", self.state, code=None)
         boards = json.loads(told)["boards"] if told.startswith("{") else []
-        return len([one for one in boards if one["link"] and one["state"] != "offline"]) == self.count
+        return len([one for one in boards if one.get("link") and one["state"] != "offline"]) == self.count
 
     def end(self):
         for child in reversed(self.started):
@@ -663,7 +663,7 @@ def drive(machine):
         if agent.poll() is not None or board.poll() is not None:
             raise Failure("\n".join(path.read_text() for path in machine.folder.glob("*.log")))
         boards = json.loads(told)["boards"] if told.startswith("{") else []
-        return [one for one in boards if one["link"] and one["state"] in ("safe", "armed")]
+        return [one for one in boards if one.get("link") and one["state"] in ("safe", "armed")]
 
     boards = wait("its board", answering)
     check(len(boards) == 1 and boards[0]["port"] == f"/{STATE}/simulated-board", boards)
