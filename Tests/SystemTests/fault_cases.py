@@ -95,9 +95,14 @@ def end_of(show, told):
 
 
 def hold(show, device, channel="relay1"):
-    """Switches it on until something switches it off."""
-    told = command(show, device, channel, {"type": "set", "on": True})
-    check(end_of(show, told)["status"] == "executed", "the relay was refused")
+    """Switches it on until something switches it off. For a moment after a restart the board is still shown as armed."""
+
+    def is_done():
+        end = end_of(show, command(show, device, channel, {"type": "set", "on": True})) if armed(show) else None
+        check(not end or end["status"] == "executed" or end["reason"] == "board_offline", f"the relay was refused: {end}")
+        return end and end["status"] == "executed"
+
+    show.wait("the relay's command", is_done)
     show.wait("the relay", lambda: level(show, device, channel, "board-uno") == 1)
 
 
