@@ -14,13 +14,16 @@ include Sources/Firmware/firmware.mk
 include Sources/ControlPlane/BrokerPlugin/broker.mk
 -include Tests/WebTests/web.mk
 
-.PHONY: help setup setup-tests parts build release agent-release run test test-fast swift-test system-test tidy format golden smoke bench package package-check package-test ci clean
+.PHONY: help setup setup-tests setup-bench parts build release agent-release run test test-fast swift-test system-test tidy format golden smoke bench package package-check package-test ci clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 18
 
 setup: ## installs the Debian packages that are missing
 	@deploy/setup.sh
+
+setup-bench:
+	@deploy/setup.sh bench
 
 setup-tests: ## the same, with what tests and packaging need
 	@deploy/setup.sh tests
@@ -72,7 +75,7 @@ smoke: setup-tests release ## 300 cues through every real part; prints one JSON 
 	@python3 Tests/Smoke/smoke.py
 
 # Its tests' library knows no static Swift: a folder of its own, so that neither build undoes the other.
-bench: setup-tests release ## measures beside peers; writes docs/benchmarks.md (ONLY=rules for one part)
+bench: setup-tests setup-bench release ## measures beside peers; writes docs/benchmarks.md (ONLY=rules for one part)
 	swift build $(SWIFT_FLAGS) --scratch-path .build/bench -c release --product cuelight-bench
 	.build/bench/release/cuelight-bench $(ONLY)
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing here: of what Cuelight is built from and runs with,
-# and with "setup.sh tests" of what its tests and its packaging need as well.
+# and with "setup.sh tests" of what its tests and its packaging need as well, with "setup.sh bench" of
+# what it is measured beside.
 set -euo pipefail
 
 packages=(
@@ -25,6 +26,9 @@ if [ "${1:-}" = tests ]; then
         # The agent's package and its checks.
         dpkg-dev lintian systemd man-db mandoc debootstrap zsh fish adduser strace
     )
+fi
+if [ "${1:-}" = bench ]; then
+    packages+=(nodejs wrk)
 fi
 
 missing=()
