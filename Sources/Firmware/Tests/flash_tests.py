@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from board import GUARD, HELLO, Board
+from registry import registry
 
 LOADERS = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders")
 OPTIBOOT = LOADERS / "optiboot/optiboot_atmega328.hex"
@@ -19,14 +20,7 @@ LOADER_LAMP = "D13"
 RESET_BY_HANG = 0x80
 # In this order, for the Mega's bootloader erases page after page from 0, wherever it is told to write.
 FAR_PAGES = (0xFF00, 0x10000, 0x1FF00, 0x20000, 0x3DF00)
-TESTS = []
-
-
-def test(name):
-    def register(run):
-        TESTS.append((name, run))
-        return run
-    return register
+TESTS, test = registry()
 
 
 def start(out, name, loader, *flags):

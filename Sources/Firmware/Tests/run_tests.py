@@ -27,6 +27,7 @@ import sketch_tests
 import stage_tests
 from board import (ACK, ARM, BEAT, COMMAND, DISARM, ESTOP, ESTOP_CLEAR, ESTOPPED, GUARD, HELLO_REQUEST, IDENTITY_WRITE, NAK, PULSE,
                    SAFE, Board, Refused, encode)
+from registry import registry
 
 ROOT = Path(__file__).resolve().parents[3]
 OUT = Path(sys.argv[1]).resolve()
@@ -36,14 +37,7 @@ RELAY1, RELAY2, LAMP, SERVO, MOTOR, BUZZER, STRIP, BUTTON = range(8)
 OUTPUT_PINS = ["D3", "D6", "D7", "D8", "D9", "D10", "D12", "D13"]
 # For a line that loses frames, or a board whose answers wait behind others and find no room.
 PATIENT = {"timeout": 0.25, "tries": 200}
-TESTS = []
-
-
-def test(name):
-    def register(run):
-        TESTS.append((name, run))
-        return run
-    return register
+TESTS, test = registry()
 
 
 def avr(*flags, **options):

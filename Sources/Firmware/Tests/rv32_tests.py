@@ -12,17 +12,11 @@ from pathlib import Path
 
 from board import (BEAT, DISARM, ESTOP, ESTOP_CLEAR, ESTOPPED, FLASH, GUARD, HELLO, HELLO_REQUEST, IDENTITY_WRITE, PULSE, SAFE, Board,
                    Refused, do, loop, program, wait)
+from registry import registry
 
 ROOT = Path(__file__).resolve().parents[3]
 (RELAY1, RELAY2, LAMP, SERVO, MOTOR, BUZZER, STRIP, BUTTON, LIGHT, DOOR, KNOB, RANGE, STEPPER, SOLENOID, ARM, FAN) = range(16)
-TESTS = []
-
-
-def test(name):
-    def register(run):
-        TESTS.append((name, run))
-        return run
-    return register
+TESTS, test = registry()
 
 
 class Emulated(Board):

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from board import Board
+from registry import registry
 
 ROOT = Path(__file__).resolve().parents[3]
 PLATFORM = Path("/usr/share/arduino/hardware/arduino/avr")
@@ -23,14 +24,7 @@ SIMULATORS = {"uno": "cuelight-board-avr", "nano": "cuelight-board-avr-nano", "m
 RELAYS = {"uno": "D7", "nano": "D7", "mega": "D30"}
 # As for `make firmware`: half of an Uno.
 FLASH_MAX, RAM_MAX = 16384, 900
-TESTS = []
-
-
-def test(name):
-    def register(run):
-        TESTS.append((name, run))
-        return run
-    return register
+TESTS, test = registry()
 
 
 def read_properties(path):

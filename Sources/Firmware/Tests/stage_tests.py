@@ -7,17 +7,11 @@ from pathlib import Path
 
 from board import (BEAT, CHASE, DISARM, ESTOP, ESTOP_CLEAR, ESTOPPED, GUARD, MOVE, OPTIONS_WRITE, PULSE, RAINBOW, SAFE, SET, TONE,
                    Board, Refused, do, loop, program, wait)
+from registry import registry
 
 ROOT = Path(__file__).resolve().parents[3]
 (RELAY, SOLENOID, LAMP, SERVO, MOTOR, BUZZER, STRIP, BUTTON, LIGHT, DOOR, KNOB, RANGE, STEPPER) = range(13)
-TESTS = []
-
-
-def test(name):
-    def register(run):
-        TESTS.append((name, run))
-        return run
-    return register
+TESTS, test = registry()
 
 
 def start(out, name, **options):
