@@ -186,9 +186,7 @@ final class PortDriver {
     }
 
     func act(_ body: (inout LinkSession, Int64) -> [LinkSession.Action]) {
-        guard carryOut(body) else { return }
-        owner?.advance(self)
-        alarm?.ring(by: link?.nextDeadlineNanoseconds)
+        if carryOut(body) { owner?.advance(self) }
     }
 
     /// Does what the link wants; true if the port is still open.
